@@ -1,0 +1,1 @@
+"""A GraphQL gateway over buckets, objects and documents."""

@@ -1,0 +1,1 @@
+"""Buckets: named places for objects, each with a schema."""

@@ -1,0 +1,70 @@
+"""Root fields that change buckets."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types import Info
+
+from gateway.buckets import deleting, service
+from gateway.buckets.inputs import CreateBucketInput, PatchBucketInput
+from gateway.buckets.types import BucketPayload
+from gateway.enums import Permission
+from gateway.mutation import mutation
+from gateway.payloads import DeletePayload
+from gateway.planner.rows import row
+
+
+@strawberry.type
+class BucketMutations:
+    @mutation(permission=Permission.WRITE, description="Make an empty bucket.")
+    async def create_bucket(self, info: Info, input: CreateBucketInput) -> BucketPayload:
+        context = info.context
+        async with context.transaction() as tx:
+            bucket_id = await service.create_bucket(
+                tx,
+                context.limits,
+                bucket_name=input.bucket_name,
+                bucket_schema=input.bucket_schema,
+                description=input.description,
+                metadata=input.metadata,
+            )
+        return BucketPayload(bucket=row(id=bucket_id))
+
+    @mutation(
+        permission=Permission.WRITE,
+        description="Change what is sent of a bucket. A locked one takes only a patch that unlocks"
+        " it.",
+    )
+    async def patch_bucket(self, info: Info, input: PatchBucketInput) -> BucketPayload:
+        context = info.context
+        sent = {
+            "bucket_name": input.bucket_name,
+            "description": input.description,
+            "metadata": input.metadata,
+            "is_locked": input.is_locked,
+            "status": input.status,
+        }
+        async with context.transaction() as tx:
+            await service.patch_bucket(
+                tx,
+                context.limits,
+                id=input.id,
+                changes={name: value for name, value in sent.items() if value is not UNSET},
+                expected_version=input.expected_version,
+            )
+        return BucketPayload(bucket=row(id=input.id))
+
+    @mutation(
+        permission=Permission.DELETE,
+        description="Delete a bucket with all its objects and their documents. It is closed and out"
+        " of all lists at once; its rows and bytes go in the background. A locked one is refused.",
+    )
+    async def delete_bucket(self, info: Info, id: strawberry.ID) -> DeletePayload:
+        context = info.context
+        async with context.transaction() as tx:
+            gone = await deleting.delete_bucket(tx, id=id)
+        context.housekeeper.wake(context.caller.namespace_id)
+        return DeletePayload(
+            deleted_id=id, deleted_objects=gone.objects, deleted_documents=gone.documents
+        )

@@ -1,0 +1,27 @@
+"""Root fields that read buckets."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway import listings
+from gateway.buckets.types import Bucket, BucketConnection
+from gateway.enums import Status
+from gateway.planner.declare import many
+from gateway.planner.rows import by_id_or_name
+
+
+@strawberry.type
+class BucketQueries:
+    buckets: BucketConnection = many(
+        where=lambda bucket: bucket.status != Status.IN_PROGRESS,
+        listing=listings.BUCKETS,
+        description="All buckets but those being deleted, in the order they were made.",
+    )
+
+    @strawberry.field(
+        description="A bucket by its id or by its name; null for one that is not here."
+    )
+    def bucket(self, id: strawberry.ID | None = None, name: str | None = None) -> Bucket | None:
+        found: Bucket | None = by_id_or_name("bkt", id, bucket_name=name)
+        return found

@@ -1,0 +1,1 @@
+"""Collections: what an extractor makes of buckets or of other collections."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: tables' base, connections, transactions, ids; and a private server."""

@@ -1,0 +1,1 @@
+"""Documents, derived from objects and from other documents."""

@@ -1,0 +1,116 @@
+"""Root fields that change documents."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types import Info
+
+from gateway.documents import creating, deleting, patching
+from gateway.documents.artifacts import GivenArtifact
+from gateway.documents.creating import GivenDocument
+from gateway.documents.deriving import Lineage, Step
+from gateway.documents.inputs import (
+    CreateDocumentBlobInput,
+    CreateDocumentInput,
+    LineageStepInput,
+    PatchDocumentInput,
+)
+from gateway.documents.source_blobs import SourceBlob
+from gateway.documents.types import DocumentPayload
+from gateway.enums import Permission
+from gateway.mutation import mutation
+from gateway.payloads import DeletePayload
+from gateway.planner.rows import row
+from gateway.scalars import write_moment
+
+
+@strawberry.type
+class DocumentMutations:
+    @mutation(
+        permission=Permission.WRITE,
+        description="Put a document into a collection. Its lineage is derived from its source.",
+    )
+    async def create_document(self, info: Info, input: CreateDocumentInput) -> DocumentPayload:
+        context = info.context
+        async with context.transaction() as tx:
+            document_id = await creating.create_document(
+                tx, context.blobs, context.limits, _given(input)
+            )
+        return DocumentPayload(document=row(id=document_id))
+
+    @mutation(
+        permission=Permission.WRITE,
+        description="Change the metadata of a document; its lineage never changes.",
+    )
+    async def patch_document(self, info: Info, input: PatchDocumentInput) -> DocumentPayload:
+        context = info.context
+        async with context.transaction() as tx:
+            await patching.patch_metadata(
+                tx,
+                context.limits,
+                id=input.id,
+                patch={} if input.metadata is UNSET else input.metadata,
+                expected_version=input.expected_version,
+            )
+        return DocumentPayload(document=row(id=input.id))
+
+    @mutation(
+        permission=Permission.DELETE,
+        description="Delete a document with all documents derived from it. Bytes that no other blob"
+        " names are removed soon after.",
+    )
+    async def delete_document(self, info: Info, id: strawberry.ID) -> DeletePayload:
+        context = info.context
+        async with context.transaction() as tx:
+            removed = await deleting.delete_document(tx, id=id)
+        context.housekeeper.wake(context.caller.namespace_id, removed.hashes)
+        return DeletePayload(deleted_id=id, deleted_documents=removed.documents)
+
+
+def _given(input: CreateDocumentInput) -> GivenDocument:
+    chain = input.lineage_chain
+    return GivenDocument(
+        collection_id=input.collection_id,
+        stated=Lineage(
+            root_object_id=input.root_object_id,
+            root_bucket_id=input.root_bucket_id,
+            source_type=input.source_type,
+            source_collection_id=input.source_collection_id,
+            source_document_id=input.source_document_id,
+            source_object_id=input.source_object_id,
+            lineage_path=input.lineage_path,
+            lineage_chain=None if chain is None else tuple(_step(each) for each in chain),
+        ),
+        metadata={} if input.metadata is None else input.metadata,
+        features=[(each.feature_extractor_id, each.payload) for each in input.features or []],
+        source_blobs=None
+        if input.source_blobs is None
+        else [
+            SourceBlob(each.blob_id, each.blob_property, each.blob_type)
+            for each in input.source_blobs
+        ],
+        artifacts=[_artifact(each) for each in input.document_blobs or []],
+        vector=input.vector,
+    )
+
+
+def _step(step: LineageStepInput) -> Step:
+    return Step(
+        step.collection_id,
+        step.feature_extractor_id,
+        step.document_id,
+        None if step.timestamp is None else write_moment(step.timestamp),
+    )
+
+
+def _artifact(blob: CreateDocumentBlobInput) -> GivenArtifact:
+    return GivenArtifact(
+        field=blob.field,
+        role=blob.role,
+        type=blob.type,
+        data=None if blob.data is UNSET else blob.data,
+        filename=blob.filename,
+        content_type=blob.content_type,
+        source_blob_id=blob.source_blob_id,
+    )

@@ -1,0 +1,185 @@
+"""Every failure a caller can see.
+
+GatewayError                  code for programs, message for people
+├── UserFailure               the caller can mend it: data in a payload's ``errors``, with a path
+│   ├── InvalidInput          INVALID           a value that is never right
+│   ├── SchemaMismatch        SCHEMA_MISMATCH   a value that the bucket's schema refuses
+│   ├── NotFound              NOT_FOUND         unknown here; so is another namespace's id
+│   ├── AlreadyExists         ALREADY_EXISTS    a name that is taken
+│   ├── VersionMismatch       VERSION_MISMATCH  the caller's ``expectedVersion`` is old
+│   ├── Locked                LOCKED            the bucket is read-only
+│   ├── BadState              BAD_STATE         not from the status it has
+│   └── TooLarge              TOO_LARGE         beyond a limit
+├── Refused                   several UserFailures at once
+└── RequestFailure            nothing in the input mends it: a top-level error
+    ├── Unauthenticated       UNAUTHENTICATED
+    ├── NamespaceRequired     NAMESPACE_REQUIRED
+    ├── Forbidden             FORBIDDEN
+    ├── BadUserInput          BAD_USER_INPUT    an argument of a read
+    └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
+
+Anything else that is raised is a bug: logged whole, shown as "Unexpected error.".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class GatewayError(Exception):
+    """A failure with a code that clients branch on and a message for people."""
+
+    code = "INTERNAL_SERVER_ERROR"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UserFailure(GatewayError):
+    """A failure that the caller can mend.
+
+    Args:
+        message: Says what is wrong and what would be right.
+        path: Where in the mutation's input, in the names clients use: ``("blobs", "0", "type")``.
+    """
+
+    def __init__(self, message: str, path: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.path = tuple(path)
+
+    def below(self, *parents: str) -> UserFailure:
+        """Return this failure, its path moved under ``parents``."""
+        self.path = (*parents, *self.path)
+        return self
+
+
+class InvalidInput(UserFailure):
+    """A value that is never right, whatever is stored.
+
+    Args:
+        allowed: The values that would be right, where they can be listed.
+    """
+
+    code = "INVALID"
+
+    def __init__(
+        self, message: str, path: Sequence[str] = (), *, allowed: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(message, path)
+        self.allowed = None if allowed is None else tuple(allowed)
+
+
+class SchemaMismatch(InvalidInput):
+    """A value that does not fit the bucket's schema."""
+
+    code = "SCHEMA_MISMATCH"
+
+
+class NotFound(UserFailure):
+    """An id or name that is unknown in the caller's namespace."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(UserFailure):
+    """A name or key that is taken.
+
+    Args:
+        existing_id: The id of what has it, if it is known.
+    """
+
+    code = "ALREADY_EXISTS"
+
+    def __init__(
+        self, message: str, path: Sequence[str] = (), *, existing_id: str | None = None
+    ) -> None:
+        super().__init__(message, path)
+        self.existing_id = existing_id
+
+
+class VersionMismatch(UserFailure):
+    """The row has moved on since the caller read it.
+
+    Args:
+        existing_id: The id of the row.
+        current_version: The version it has now.
+    """
+
+    code = "VERSION_MISMATCH"
+
+    def __init__(self, *, existing_id: str, expected: int, current: int) -> None:
+        super().__init__(
+            f"expectedVersion is {expected}, but the version is {current} now;"
+            " read it again and decide anew",
+            ("expectedVersion",),
+        )
+        self.existing_id = existing_id
+        self.current_version = current
+
+
+class Locked(UserFailure):
+    """The bucket is read-only."""
+
+    code = "LOCKED"
+
+
+class BadState(UserFailure):
+    """The entity's status does not allow this."""
+
+    code = "BAD_STATE"
+
+
+class TooLarge(UserFailure):
+    """A value beyond its limit; the message names both."""
+
+    code = "TOO_LARGE"
+
+
+class Refused(GatewayError):
+    """Several failures that the caller can mend, told at once."""
+
+    code = "INVALID"
+
+    def __init__(self, failures: Sequence[UserFailure]) -> None:
+        super().__init__("; ".join(failure.message for failure in failures))
+        self.failures = tuple(failures)
+
+
+class RequestFailure(GatewayError):
+    """A failure of the whole request or root field, shown as a top-level error."""
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        """What graphql-core copies into the error's ``extensions``."""
+        return {"code": self.code}
+
+
+class Unauthenticated(RequestFailure):
+    """No key, or one that is unknown, expired or revoked."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NamespaceRequired(RequestFailure):
+    """No namespace, or none that the key may use."""
+
+    code = "NAMESPACE_REQUIRED"
+
+
+class Forbidden(RequestFailure):
+    """The key's permissions do not reach this far."""
+
+    code = "FORBIDDEN"
+
+
+class BadUserInput(RequestFailure):
+    """An argument that no read can answer."""
+
+    code = "BAD_USER_INPUT"
+
+
+class Unavailable(RequestFailure):
+    """The database or the blob store gives no answer; trying again may help."""
+
+    code = "UNAVAILABLE"

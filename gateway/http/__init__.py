@@ -1,0 +1,1 @@
+"""The edge: the GraphQL view, authentication, health."""

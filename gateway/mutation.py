@@ -1,0 +1,53 @@
+"""``mutation``: Strawberry's, with a permission, and failures as the payload's errors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types import Info
+from strawberry.types.unset import UNSET
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.checks import check_text
+from gateway.enums import Permission
+from gateway.errors import Refused, UserFailure
+from gateway.user_errors import to_user_errors
+
+
+class _Answered(FieldExtension):
+    """Checks the permission and the text of all input, and answers failures with the payload."""
+
+    def __init__(self, permission: Permission) -> None:
+        self._permission = permission
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any
+    ) -> Any:
+        info.context.caller.require(self._permission)
+        try:
+            for name, value in kwargs.items():
+                check_text(_plain(value), () if name == "input" else (to_camel_case(name),))
+            return await next_(source, info, **kwargs)
+        except (UserFailure, Refused) as failure:
+            payload: Any = info.return_type
+            return payload(errors=to_user_errors(failure))
+
+
+def mutation(*, permission: Permission, description: str) -> Any:
+    """Declare a mutation; its payload's fields other than ``errors`` have defaults."""
+    return strawberry.mutation(description=description, extensions=[_Answered(permission)])
+
+
+def _plain(value: Any) -> Any:
+    """Return an input as plain data under the names clients use."""
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        given = {to_camel_case(each.name): getattr(value, each.name) for each in fields}
+        return {name: _plain(each) for name, each in given.items() if each is not UNSET}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value

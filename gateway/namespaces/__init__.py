@@ -1,0 +1,1 @@
+"""Namespaces and the API keys that open them."""

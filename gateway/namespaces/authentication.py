@@ -1,0 +1,269 @@
+"""From what a request shows to who is asking."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+
+from asyncpg import Record
+from sqlalchemy import (
+    Float,
+    LargeBinary,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    extract,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from gateway.caller import Caller
+from gateway.database.base import IdText
+from gateway.database.pool import Database
+from gateway.database.statements import compiled
+from gateway.enums import Permission
+from gateway.errors import NamespaceRequired, Unauthenticated, Unavailable
+from gateway.namespaces.key_secrets import digest, is_secret
+from gateway.namespaces.service import may_name_namespace
+from gateway.namespaces.tables import ApiKeyRow, NamespaceRow
+
+# A key that is revoked in another process goes on working here for as long.
+TRUST_S = 3.0
+MOST_KEPT = 4096
+NOTE_USE_EVERY_S = 60.0
+
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII)
+
+_NAMESPACE = bindparam("namespace", type_=IdText())
+_LOOK_UP = (
+    select(
+        ApiKeyRow.id,
+        ApiKeyRow.permissions,
+        ApiKeyRow.namespaces,
+        cast(extract("epoch", ApiKeyRow.expires_at - func.now()), Float).label("remaining_s"),
+        NamespaceRow.id.label("namespace_id"),
+    )
+    .outerjoin(
+        NamespaceRow,
+        and_(
+            or_(NamespaceRow.id == _NAMESPACE, NamespaceRow.namespace_name == _NAMESPACE),
+            or_(ApiKeyRow.namespaces.is_(None), NamespaceRow.id == any_(ApiKeyRow.namespaces)),
+        ),
+    )
+    .where(
+        ApiKeyRow.secret_sha256 == bindparam("digest", type_=LargeBinary()),
+        ApiKeyRow.revoked_at.is_(None),
+    )
+)
+# Other processes note the use of the same key. A second less than the minute, or of two that are
+# a minute apart the later would often come a moment too early.
+_NOTE_USE = (
+    update(ApiKeyRow)
+    .where(
+        ApiKeyRow.id == bindparam("id"),
+        or_(
+            ApiKeyRow.last_used_at.is_(None),
+            ApiKeyRow.last_used_at < func.now() - text("interval '59 seconds'"),
+        ),
+    )
+    .values(last_used_at=func.now())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A key that was not revoked; ``ends_at`` is by the authenticator's clock."""
+
+    caller: Caller | None
+    key_id: str
+    ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _LookUp:
+    """A question to the database, under way or answered."""
+
+    begun_at: float
+    answer: asyncio.Task[_Found | None]
+
+
+class Authenticator:
+    """Tells who is asking; what it learns of a key it takes for true for a few seconds.
+
+    Requests that show the same key in the same namespace share a look-up, be it under way or
+    answered. What nobody has heard of is kept just as long: a client that goes on trying an old
+    key costs one look-up in that time.
+
+    Args:
+        trust_s: How old an answer may be.
+        most: Answers that are kept; the least used go first.
+        clock: In seconds; steady.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        trust_s: float = TRUST_S,
+        most: int = MOST_KEPT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._trust_s = trust_s
+        self._most = most
+        self._clock = clock
+        self._look_ups: OrderedDict[tuple[bytes, str], _LookUp] = OrderedDict()
+        self._uses_noted_at: OrderedDict[str, float] = OrderedDict()
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def authenticate(self, authorization: str | None, namespace: str | None) -> Caller:
+        """Return the caller who shows these.
+
+        Args:
+            authorization: ``Bearer sk_…``.
+            namespace: A name or an id.
+
+        Raises:
+            Unauthenticated: No key, or one that is unknown, revoked (these two are answered alike)
+                or expired.
+            NamespaceRequired: No namespace, or one that is unknown or beyond the key's reach (these
+                two are answered alike).
+            Unavailable: The database gives no answer, so nobody knows.
+        """
+        found = await self._find(_secret_in(authorization), namespace or "")
+        if found is None:
+            raise Unauthenticated("this API key is unknown, or was revoked")
+        # Not left to the look-up: a key ends on time, however lately it was looked up.
+        if found.ends_at <= self._clock():
+            raise Unauthenticated("this API key has expired")
+        if not namespace:
+            raise NamespaceRequired(
+                "a namespace is needed: send X-Namespace with the name or the id of one that this"
+                " API key may use"
+            )
+        if found.caller is None:
+            raise NamespaceRequired(
+                "X-Namespace has to be the name or the id of a namespace that this API key may use"
+            )
+        self._note_use(found.key_id)
+        return found.caller
+
+    async def authenticate_payload(self, payload: object) -> Caller:
+        """Return the caller whom the payload of a socket's ``connection_init`` shows.
+
+        Raises:
+            Unauthenticated, NamespaceRequired, Unavailable: As ``authenticate``.
+        """
+        if payload is not None and not isinstance(payload, dict):
+            raise Unauthenticated(
+                "the payload of connection_init has to be an object, as in"
+                ' {"Authorization": "Bearer sk_…", "X-Namespace": "…"}'
+            )
+        return await self.authenticate(
+            _text_in(payload or {}, "Authorization", "authorization"),
+            _text_in(payload or {}, "X-Namespace", "x-namespace", "namespace"),
+        )
+
+    def forget_all(self) -> None:
+        """Look every key up anew; to be called when a change of keys has been committed here."""
+        self._look_ups.clear()
+
+    async def close(self) -> None:
+        """Return when what is still to be noted is written."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def _find(self, secret: str, namespace: str) -> _Found | None:
+        if not is_secret(secret):
+            return None
+        place = namespace if may_name_namespace(namespace) else ""
+        key = (digest(secret), place)
+        now = self._clock()
+        look_up = self._look_ups.get(key)
+        if look_up is None or now - look_up.begun_at >= self._trust_s:
+            look_up = _LookUp(now, asyncio.create_task(self._look_up(*key, now)))
+            look_up.answer.add_done_callback(lambda answer: self._drop_passing(key, answer))
+            self._look_ups[key] = look_up
+        self._look_ups.move_to_end(key)
+        if len(self._look_ups) > self._most:
+            self._look_ups.popitem(last=False)
+        # Others may be waiting for the answer when this request is given up.
+        return await asyncio.shield(look_up.answer)
+
+    async def _look_up(self, digest: bytes, namespace: str, begun_at: float) -> _Found | None:
+        statement = compiled(_LOOK_UP)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                statement.sql, *statement.arguments({"digest": digest, "namespace": namespace})
+            )
+        if row is None:
+            return None
+        # The database tells how long the key still lasts: the clock of this machine may be wrong.
+        ends_at = inf if row["remaining_s"] is None else begun_at + row["remaining_s"]
+        return _Found(_caller(row), row["id"], ends_at)
+
+    def _drop_passing(self, key: tuple[bytes, str], answer: asyncio.Task[_Found | None]) -> None:
+        """Do not keep a failure, nor that a namespace is not there: it may be made any moment."""
+        if not answer.cancelled() and answer.exception() is None:
+            found = answer.result()
+            if found is None or found.caller is not None:
+                return
+        look_up = self._look_ups.get(key)
+        if look_up is not None and look_up.answer is answer:
+            del self._look_ups[key]
+
+    def _note_use(self, key_id: str) -> None:
+        """See to it that the use is written down, beside the request that waits for none of it."""
+        now = self._clock()
+        if now - self._uses_noted_at.get(key_id, -inf) < NOTE_USE_EVERY_S:
+            return
+        self._uses_noted_at[key_id] = now
+        self._uses_noted_at.move_to_end(key_id)
+        if len(self._uses_noted_at) > self._most:
+            self._uses_noted_at.popitem(last=False)
+        write = asyncio.create_task(self._write_use(key_id))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+
+    async def _write_use(self, key_id: str) -> None:
+        statement = compiled(_NOTE_USE)
+        with suppress(Unavailable):  # a minute later it is tried again
+            async with self._database.connection() as connection:
+                await connection.execute(statement.sql, *statement.arguments({"id": key_id}))
+
+
+def _secret_in(authorization: str | None) -> str:
+    how = 'send "Authorization: Bearer sk_…" with an API key of this gateway'
+    if authorization is None:
+        raise Unauthenticated(f"an API key is needed: {how}")
+    match = _BEARER.fullmatch(authorization.strip())
+    if match is None or not match[1].startswith("sk_"):
+        raise Unauthenticated(f"Authorization is not what it has to be: {how}")
+    return match[1]
+
+
+def _caller(row: Record) -> Caller | None:
+    if row["namespace_id"] is None:
+        return None
+    return Caller(
+        key_id=row["id"],
+        permissions=frozenset(Permission[name] for name in row["permissions"]),
+        namespaces=None if row["namespaces"] is None else frozenset(row["namespaces"]),
+        namespace_id=row["namespace_id"],
+    )
+
+
+def _text_in(payload: dict[str, object], *names: str) -> str | None:
+    """Return the text under the first of the names that is given; what is no text names nothing."""
+    given = (payload[name] for name in names if payload.get(name) is not None)
+    value = next(given, None)
+    return value if value is None or isinstance(value, str) else "?"

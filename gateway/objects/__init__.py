@@ -1,0 +1,1 @@
+"""Objects and the blobs they are made of."""

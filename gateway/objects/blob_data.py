@@ -1,0 +1,212 @@
+"""Reads the ``data`` of a blob: bytes, text or structured data."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.checks import check_json, check_name, check_text, kind_of
+from gateway.enums import FieldType
+from gateway.errors import InvalidInput, TooLarge
+from gateway.objects.canonical_json import canonical_json
+from gateway.objects.inline_bytes import DataUri, decode_base64, decode_data_uri, is_data_uri
+from gateway.objects.mime_types import check_fits, check_mime_type, guess
+
+MOST_FILENAME_CHARACTERS = 255
+
+_TEXT = {FieldType.TEXT, FieldType.STRING}
+_BYTES = {
+    FieldType.IMAGE,
+    FieldType.AUDIO,
+    FieldType.VIDEO,
+    FieldType.PDF,
+    FieldType.EXCEL,
+    FieldType.BINARY,
+}
+_ROOT = ("data",)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOW_BYTES_ARE_SENT = (
+    'bytes are sent as base64 ({"base64": "…"}) or as a data URI ("data:image/png;base64,…")'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BlobContent:
+    """What a blob holds.
+
+    Args:
+        data: The bytes for the store; None for structured data, which is in ``properties`` whole.
+        hash: SHA-256 of the bytes, or of the structured data's canonical JSON, as lower-case hex.
+    """
+
+    data: bytes | None = field(repr=False)
+    properties: dict[str, Any]
+    filename: str | None
+    mime_type: str
+    size_bytes: int
+    hash: str
+
+
+def read(data: Any, field_type: FieldType, *, limit_bytes: int) -> BlobContent:
+    """Return what the ``data`` of a blob means.
+
+    In this order: an object with ``base64``, with ``url`` or with a URL as ``filename`` names
+    bytes, and its other keys are properties; a string is a URI, or text, as the type says; anything
+    else is structured data.
+
+    Args:
+        data: As JSON has it.
+        field_type: The type of the blob.
+        limit_bytes: Size of the decoded bytes, or of the structured data, at most.
+
+    Raises:
+        InvalidInput: It cannot be read; its path begins with ``data``.
+        TooLarge: Over ``limit_bytes``, or too long a name.
+    """
+    if isinstance(data, dict) and (sources := _sources(data)):
+        return _read_object(data, sources, field_type, limit_bytes=limit_bytes)
+    if isinstance(data, str) and field_type in _TEXT:
+        return _read_text(data, limit_bytes=limit_bytes)
+    if isinstance(data, str) and field_type in _BYTES:
+        found = _read_uri(data, _ROOT, field_type, limit_bytes=limit_bytes)
+        mime_type = found.mime_type or guess(found.data, filename=None, field_type=field_type)
+        return _of_bytes(found.data, {}, filename=None, mime_type=mime_type)
+    return _read_structured(data, limit_bytes=limit_bytes)
+
+
+def merged_properties(content: BlobContent, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a blob's properties: those of its data, and its metadata, which wins on equal keys.
+
+    Metadata is what the sender says of the blob; what travels inside the data was often put there
+    by a tool. Values are not merged into one another.
+    """
+    return {**content.properties, **metadata}
+
+
+def check_filename(value: Any, path: Sequence[str]) -> str:
+    """Check that ``value`` can name a file on any machine; return it as it is.
+
+    Raises:
+        InvalidInput: No string, empty, or with control characters or separators of paths.
+        TooLarge: Over ``MOST_FILENAME_CHARACTERS``.
+    """
+    name = check_name(value, path, most=MOST_FILENAME_CHARACTERS)
+    if "/" in name or "\\" in name or name in (".", ".."):
+        raise InvalidInput(
+            f"{path[-1]} is a path; it has to be a file's name alone, without / and \\", path
+        )
+    return name
+
+
+def _sources(data: dict[str, Any]) -> list[str]:
+    """Return the keys that name bytes."""
+    names: list[str] = [key for key in ("base64", "url") if key in data]
+    filename = data.get("filename")
+    if isinstance(filename, str) and _is_uri(filename):
+        names.append("filename")
+    return names
+
+
+def _read_object(
+    data: dict[str, Any], sources: list[str], field_type: FieldType, *, limit_bytes: int
+) -> BlobContent:
+    given = [key for key in sources if data[key] is not None]
+    if len(given) > 1:
+        raise InvalidInput(
+            f"{' and '.join(given)} each name bytes; exactly one of them is needed", _ROOT
+        )
+    source = given[0] if given else sources[0]
+    found = _read_source(data[source], source, field_type, limit_bytes=limit_bytes)
+
+    rest = {key: value for key, value in data.items() if key not in sources}
+    filename = rest.pop("filename", None)
+    if filename is not None:
+        check_filename(filename, (*_ROOT, "filename"))
+    mime_type = (
+        _pop_mime_type(rest, field_type)
+        or found.mime_type
+        or guess(found.data, filename=filename, field_type=field_type)
+    )
+    check_json(rest, _ROOT, most_bytes=limit_bytes)
+    return _of_bytes(found.data, rest, filename=filename, mime_type=mime_type)
+
+
+def _read_source(value: Any, key: str, field_type: FieldType, *, limit_bytes: int) -> DataUri:
+    path = (*_ROOT, key)
+    if not isinstance(value, str):
+        raise InvalidInput(f"{key} is {kind_of(value)}; it has to be a string", path)
+    # What a browser's FileReader gives as "base64" is a whole data URI.
+    if key == "base64" and not is_data_uri(value):
+        return DataUri(None, decode_base64(value, path, limit_bytes=limit_bytes))
+    return _read_uri(value, path, field_type, limit_bytes=limit_bytes)
+
+
+def _read_uri(
+    text: str, path: Sequence[str], field_type: FieldType, *, limit_bytes: int
+) -> DataUri:
+    if is_data_uri(text):
+        found = decode_data_uri(text, path, limit_bytes=limit_bytes)
+        if found.mime_type is not None:
+            check_fits(found.mime_type, field_type, path)
+        return found
+    if _is_uri(text):
+        raise InvalidInput(f"bytes are not fetched from a URL; {_HOW_BYTES_ARE_SENT}", path)
+    raise InvalidInput(f"this string holds no bytes; {_HOW_BYTES_ARE_SENT}", path)
+
+
+def _is_uri(text: str) -> bool:
+    return is_data_uri(text) or _URL.match(text) is not None
+
+
+def _pop_mime_type(rest: dict[str, Any], field_type: FieldType) -> str | None:
+    """Take the declared media type out of an object's keys, by either spelling."""
+    declared = None
+    for key in ("mime_type", "mimeType"):
+        value = rest.pop(key, None)
+        if value is None:
+            continue
+        path = (*_ROOT, key)
+        mime_type = check_mime_type(value, path)
+        check_fits(mime_type, field_type, path)
+        if declared not in (None, mime_type):
+            raise InvalidInput("mime_type and mimeType differ; one of them is enough", path)
+        declared = mime_type
+    return declared
+
+
+def _read_text(text: str, *, limit_bytes: int) -> BlobContent:
+    check_text(text, _ROOT)
+    data = text.encode()
+    if len(data) > limit_bytes:
+        raise TooLarge(
+            f"the text has {len(data)} bytes; the most inside a request is {limit_bytes}", _ROOT
+        )
+    return _of_bytes(data, {}, filename=None, mime_type="text/plain")
+
+
+def _read_structured(data: Any, *, limit_bytes: int) -> BlobContent:
+    canonical = canonical_json(data, _ROOT, limit_bytes=limit_bytes)
+    return BlobContent(
+        data=None,
+        properties=data if isinstance(data, dict) else {"value": data},
+        filename=None,
+        mime_type="application/json",
+        size_bytes=len(canonical),
+        hash=hashlib.sha256(canonical).hexdigest(),
+    )
+
+
+def _of_bytes(
+    data: bytes, properties: dict[str, Any], *, filename: str | None, mime_type: str
+) -> BlobContent:
+    return BlobContent(
+        data=data,
+        properties=properties,
+        filename=filename,
+        mime_type=mime_type,
+        size_bytes=len(data),
+        hash=hashlib.sha256(data).hexdigest(),
+    )

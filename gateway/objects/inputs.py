@@ -1,0 +1,62 @@
+"""What clients send to make and change objects."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.scalars import JSON
+
+
+@strawberry.input(description="A blob of a new object.")
+class CreateBlobInput:
+    property: str = strawberry.field(description="A property of the bucket's schema.")
+    type: str = strawberry.field(
+        description='Its type there, in capitals or not: "PDF" is as good as "pdf".'
+    )
+    data: JSON | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The content: `{base64, mime_type?, filename?, …}`; a data URI (image, audio,"
+        " video, pdf, excel, binary) or the text itself (text, string); anything else is structured"
+        " data.",
+    )
+    key_prefix: str | None = strawberry.field(
+        default=None, description="Its path inside the object."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=None, description="Free keys, merged into `properties`."
+    )
+
+
+@strawberry.input(description="A new object.")
+class CreateObjectInput:
+    bucket_id: strawberry.ID = strawberry.field(description="The bucket to put it into.")
+    key_prefix: str | None = strawberry.field(
+        default=None, description='Its path in the bucket, as in "/contract-2024"; null: the root.'
+    )
+    blobs: list[CreateBlobInput] = strawberry.field(
+        default_factory=list, description="Its parts: 100 at most."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=None, description="Free keys that fit the bucket's schema."
+    )
+    skip_duplicates: bool = strawberry.field(
+        default=False, description="Leave out blobs whose content the bucket has already."
+    )
+
+
+@strawberry.input(description="Changes to an object: what is absent stays, null clears.")
+class PatchObjectInput:
+    id: strawberry.ID = strawberry.field(description="Which object.")
+    key_prefix: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Its path in the bucket."
+    )
+    skip_duplicates: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="null: false."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Merged into what is there (RFC 7396); the result has to fit the schema.",
+    )
+    expected_version: int | None = strawberry.field(
+        default=None, description="Refuse the patch if the version is another."
+    )

@@ -1,0 +1,85 @@
+"""Root fields that change objects."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types import Info
+
+from gateway.enums import Permission
+from gateway.mutation import mutation
+from gateway.objects import creating, deleting, patching
+from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
+from gateway.objects.new_blobs import GivenBlob
+from gateway.objects.types import ObjectPayload
+from gateway.payloads import DeletePayload
+from gateway.planner.rows import listed, row
+
+
+@strawberry.type
+class ObjectMutations:
+    @mutation(
+        permission=Permission.WRITE,
+        description="Put an object into a bucket: typed blobs and metadata that fit its schema.",
+    )
+    async def create_object(self, info: Info, input: CreateObjectInput) -> ObjectPayload:
+        context = info.context
+        async with context.transaction() as tx:
+            created = await creating.create_object(
+                tx,
+                context.blobs,
+                context.limits,
+                bucket_id=input.bucket_id,
+                key_prefix=input.key_prefix,
+                blobs=[_given(blob) for blob in input.blobs],
+                metadata=input.metadata,
+                skip_duplicates=input.skip_duplicates,
+            )
+        return ObjectPayload(
+            object=row(id=created.object_id), skipped_blobs=listed(created.skipped_blob_ids)
+        )
+
+    @mutation(
+        permission=Permission.WRITE,
+        description="Change what is sent of an object; its blobs stay as they are.",
+    )
+    async def patch_object(self, info: Info, input: PatchObjectInput) -> ObjectPayload:
+        context = info.context
+        sent = {
+            "key_prefix": input.key_prefix,
+            "skip_duplicates": input.skip_duplicates,
+            "metadata": input.metadata,
+        }
+        async with context.transaction() as tx:
+            await patching.patch_object(
+                tx,
+                context.limits,
+                id=input.id,
+                changes={name: value for name, value in sent.items() if value is not UNSET},
+                expected_version=input.expected_version,
+            )
+        return ObjectPayload(object=row(id=input.id))
+
+    @mutation(
+        permission=Permission.DELETE,
+        description="Delete an object, its blobs and all documents derived from it. Bytes that no"
+        " other blob names are removed soon after.",
+    )
+    async def delete_object(self, info: Info, id: strawberry.ID) -> DeletePayload:
+        context = info.context
+        async with context.transaction() as tx:
+            removed = await deleting.delete_object(tx, id=id)
+        context.housekeeper.wake(context.caller.namespace_id, removed.hashes)
+        return DeletePayload(
+            deleted_id=id, deleted_objects=removed.objects, deleted_documents=removed.documents
+        )
+
+
+def _given(blob: CreateBlobInput) -> GivenBlob:
+    return GivenBlob(
+        property=blob.property,
+        type=blob.type,
+        data=None if blob.data is UNSET else blob.data,
+        key_prefix=blob.key_prefix,
+        metadata=blob.metadata,
+    )

@@ -1,0 +1,89 @@
+"""Patching objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, func, or_, select, update
+
+from gateway.buckets import holding
+from gateway.checks import shortened
+from gateway.database.pool import Transaction
+from gateway.errors import NotFound
+from gateway.gathering import Gathering
+from gateway.limits import Limits
+from gateway.objects.key_prefixes import check_key_prefix
+from gateway.objects.tables import BlobRow, ObjectRow
+from gateway.patching import check_version, patched_metadata
+
+_THIS_ONE = (ObjectRow.namespace_id == bindparam("namespace_id"), ObjectRow.id == bindparam("id"))
+_FIND_BUCKET_ID = select(ObjectRow.bucket_id).where(*_THIS_ONE)
+_PATCHED = (ObjectRow.key_prefix, ObjectRow.skip_duplicates, ObjectRow.metadata_)
+# NO KEY UPDATE: a full lock would wait until no new document names the object.
+_LOCK = select(*_PATCHED, ObjectRow.version).where(*_THIS_ONE).with_for_update(key_share=True)
+_FIND_PROPERTIES = (
+    select(BlobRow.property)
+    .distinct()
+    .where(BlobRow.namespace_id == bindparam("namespace_id"), BlobRow.object_id == bindparam("id"))
+)
+_NEW = {column: bindparam(f"new_{column.name}", type_=column.type) for column in _PATCHED}
+_CHANGE = (
+    update(ObjectRow)
+    .values({**_NEW, ObjectRow.version: ObjectRow.version + 1, ObjectRow.updated_at: func.now()})
+    # A patch that changes nothing leaves the version alone.
+    .where(*_THIS_ONE, or_(*(column.is_distinct_from(new) for column, new in _NEW.items())))
+)
+
+
+async def patch_object(
+    tx: Transaction,
+    limits: Limits,
+    *,
+    id: str,
+    changes: Mapping[str, Any],
+    expected_version: int | None = None,
+) -> None:
+    """Change what is given of an object.
+
+    Args:
+        changes: New values of ``key_prefix`` and ``skip_duplicates`` (None: false), and what
+            ``metadata`` is merged with (RFC 7396; None empties it).
+
+    Raises:
+        NotFound: There is no such object.
+        Locked, BadState: Its bucket takes no writes.
+        VersionMismatch: It has moved on from ``expected_version``.
+        InvalidInput, TooLarge: A value that cannot be kept.
+        SchemaMismatch: The metadata would not fit the bucket's schema any more.
+        Refused: Several of these.
+    """
+    this_one = {"namespace_id": tx.namespace_id, "id": id}
+    bucket_id = await tx.value(_FIND_BUCKET_ID, **this_one)
+    bucket = bucket_id and await holding.share(tx, bucket_id)
+    row = await tx.row(_LOCK, **this_one)
+    if not bucket or row is None:
+        raise NotFound(f"no object has the id {shortened(id)!r}", ("id",))
+    bucket.require_open(("id",))
+    check_version(expected_version, current=row["version"], id=id)
+
+    new = {**row, **changes}
+    del new["version"]
+    new["skip_duplicates"] = bool(new["skip_duplicates"])
+    gathering = Gathering()
+    with gathering.below():
+        check_key_prefix(new["key_prefix"])
+    if "metadata" in changes:
+        properties = {each["property"] for each in await tx.rows(_FIND_PROPERTIES, **this_one)}
+        with gathering.below():
+            new["metadata"] = patched_metadata(
+                row["metadata"], changes["metadata"], most_bytes=limits.metadata_bytes
+            )
+            bucket.schema.check_metadata(
+                new["metadata"],
+                # What the metadata never had was a blob, which may have been skipped.
+                present_blobs=properties | (bucket.schema.properties.keys() - row["metadata"]),
+                fill_defaults=False,
+            )
+    gathering.end()
+    await tx.run(_CHANGE, **this_one, **{f"new_{column}": value for column, value in new.items()})

@@ -1,0 +1,16 @@
+"""Root fields that read objects."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.objects.types import BucketObject
+from gateway.planner.rows import one_of_kind
+
+
+@strawberry.type
+class ObjectQueries:
+    @strawberry.field(description="An object by its id; null for an id that is no object here.")
+    def object(self, id: strawberry.ID) -> BucketObject | None:
+        found: BucketObject | None = one_of_kind("obj", id)
+        return found

@@ -1,0 +1,112 @@
+"""Objects, their blobs, and which bytes the namespace keeps."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.database.base import (
+    Dated,
+    Entity,
+    Id,
+    JsonObject,
+    Name,
+    Row,
+    Size,
+    Tenant,
+    Versioned,
+    one_of,
+)
+from gateway.enums import Status
+
+
+class ObjectRow(Entity, Versioned, Row):
+    __tablename__ = "objects"
+
+    bucket_id: Mapped[Id]
+    key_prefix: Mapped[Name | None]
+    metadata_: Mapped[JsonObject] = mapped_column("metadata", server_default=text("'{}'"))
+    content_hash: Mapped[str | None]
+    size_bytes: Mapped[Size] = mapped_column(server_default=text("0"))
+    skip_duplicates: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    status: Mapped[str] = mapped_column(server_default="DRAFT")
+    error: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["namespace_id", "bucket_id"], ["buckets.namespace_id", "buckets.id"]),
+        CheckConstraint(f"status IN ({one_of(Status)})", name="status"),
+        Index(None, "namespace_id", "bucket_id", "id"),
+        Index(None, "namespace_id", "bucket_id", "size_bytes"),  # smallest and largest of a bucket
+        CheckConstraint("content_hash ~ '^[0-9a-f]{64}$'", name="content_hash"),
+        CheckConstraint("size_bytes >= 0", name="size_bytes"),
+    )
+
+
+class BlobRow(Entity, Dated, Row):
+    """One typed part of an object; ``hash`` names its content, whose bytes are in the store."""
+
+    __tablename__ = "blobs"
+
+    object_id: Mapped[Id]
+    bucket_id: Mapped[Id]
+    position: Mapped[int] = mapped_column(Integer)
+    property: Mapped[str]
+    type: Mapped[str]
+    key_prefix: Mapped[str | None]
+    properties: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    filename: Mapped[str | None]
+    size_bytes: Mapped[Size | None]
+    mime_type: Mapped[str | None]
+    hash: Mapped[str | None]
+    # False for structured data, which lives in ``properties`` and has no bytes of its own.
+    has_bytes: Mapped[bool] = mapped_column(Boolean)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["namespace_id", "object_id"], ["objects.namespace_id", "objects.id"]),
+        ForeignKeyConstraint(["namespace_id", "bucket_id"], ["buckets.namespace_id", "buckets.id"]),
+        Index(None, "namespace_id", "object_id", "position", unique=True),
+        Index(None, "namespace_id", "hash"),
+        Index(None, "namespace_id", "bucket_id", "hash"),
+        CheckConstraint("hash ~ '^[0-9a-f]{64}$'", name="hash"),
+    )
+
+
+class ContentRow(Tenant, Dated, Row):
+    """Bytes that the blob store keeps for a namespace, once, however many blobs name them.
+
+    The row's lock is held while the bytes are written or removed, so neither can happen behind the
+    other's back.
+    """
+
+    __tablename__ = "contents"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (ForeignKeyConstraint(["namespace_id"], ["namespaces.id"]),)
+
+
+class ObjectTallyRow(Tenant, Row):
+    """A share of the count of an object's documents; see ``BucketTallyRow``."""
+
+    __tablename__ = "object_tallies"
+
+    object_id: Mapped[Id] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(Integer, primary_key=True)
+    documents: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["namespace_id", "object_id"],
+            ["objects.namespace_id", "objects.id"],
+            ondelete="CASCADE",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""One read engine: what was selected becomes one SQL statement that builds the answer."""

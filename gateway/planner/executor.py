@@ -1,0 +1,152 @@
+"""The hook: where a resolver returned ``Rows``, the answer is read instead of completed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import orjson
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLOutputType,
+    get_named_type,
+    is_abstract_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+from graphql.type import GraphQLNonNull
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.caller import Caller
+from gateway.errors import BadUserInput
+from gateway.planner.built import Inputs
+from gateway.planner.catalog import Catalog, PlannedFieldOf
+from gateway.planner.plan import PlanCache, ReadPlan, finish
+from gateway.planner.reader import Reader
+from gateway.planner.rows import Rows
+from gateway.planner.selection import Selector, variables_shape
+from gateway.planner.splice import Failure, splice
+from gateway.planner.statement import StatementBuilder
+
+
+class Raw:
+    """Finished JSON, to be put into the response as it is."""
+
+    __slots__ = ("json",)
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
+
+
+class ReadContext(Protocol):
+    """What the planner needs of a request's context."""
+
+    caller: Caller
+    reader: Reader
+
+
+class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
+    """graphql-core's executor, with planned fields read by one statement each.
+
+    ``catalog`` and ``plans`` belong to a schema; ``executor_of`` binds them.
+    """
+
+    catalog: Catalog
+    plans: PlanCache
+
+    def complete_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: Any,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """Read ``Rows``; complete anything else as graphql-core does."""
+        if type(result) is Rows:
+            return self._read(return_type, field_details_list, info, path, result)
+        return super().complete_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    async def _read(
+        self,
+        return_type: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: Any,
+        path: Path,
+        rows: Rows,
+    ) -> Raw | None:
+        plan = self._plan(return_type, details, info, path, rows)
+        answer, failures = await read_rows(plan, self.variable_values, rows, self.context_value)
+        if answer is None and isinstance(return_type, GraphQLNonNull):
+            raise BadUserInput(f"{info.field_name}: nothing has this id")
+        prefix = path.as_list()
+        for failure in failures:
+            error = GraphQLError(
+                str(failure.error),
+                [each.node for each in details],
+                path=[*prefix, *failure.path],
+                original_error=failure.error,
+            )
+            self.collected_errors.add(error, path)
+        return None if answer is None else Raw(answer)
+
+    def _plan(
+        self,
+        return_type: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: Any,
+        path: Path,
+        rows: Rows,
+    ) -> ReadPlan:
+        key = plan_key([each.node for each in details], variables_shape(self.variable_values), rows)
+        plan = self.plans.find(key)
+        if plan is None:
+            selector = Selector(self)
+            selected = selector.select(info.parent_type, str(path.key), details)
+            parent = self.catalog.types.get(info.parent_type.name)
+            field: PlannedFieldOf | None = parent.fields.get(info.field_name) if parent else None
+            named = get_named_type(return_type)
+            types = (
+                [each.name for each in self.schema.get_possible_types(named)]
+                if is_abstract_type(named)
+                else [named.name]
+            )
+            builder = StatementBuilder(self.catalog)
+            query, shape = builder.root(selected, field, types, rows)
+            plan = finish(query, builder.getters, shape, sites=selector.sites, keep=details)
+            self.plans.keep(key, plan)
+        return plan
+
+
+def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:
+    """Return what a plan is filed under: the place in the document, and what shapes its text."""
+    return (tuple(id(node) for node in nodes), variables, rows.shape)
+
+
+async def read_rows(
+    plan: ReadPlan, variables: VariableValues, rows: Rows, context: Any
+) -> tuple[bytes | None, list[Failure]]:
+    """Run a plan; return the JSON, None where there is no such row, and what could not be computed.
+
+    Raises:
+        BadUserInput: an argument that is wrong.
+        Unavailable: PostgreSQL gives no answer.
+    """
+    arguments = [site.read(variables) for site in plan.sites]
+    caller = context.caller
+    if rows.namespace_id is not None:
+        caller = replace(caller, namespace_id=rows.namespace_id)
+    text = await context.reader.read(plan.sql, plan.parameters(Inputs(arguments, rows, caller)))
+    if text is None:
+        return None, []
+    if plan.shape is None:
+        return text.encode(), []
+    value = orjson.loads(text)
+    failures = await splice(value, plan.shape, arguments, context)
+    return orjson.dumps(value), failures

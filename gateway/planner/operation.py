@@ -1,0 +1,145 @@
+"""The short road: a query whose root fields are all read, and planned already, from text to bytes.
+
+What graphql-core and Strawberry do between a query and its plans takes more time than the plans
+themselves. All of it is either the same for each execution of a document, and done once, or done
+here: variables, arguments, the root resolvers. Whatever does not fit, and every failure, goes the
+long road, which answers it with all that GraphQL asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+
+from gateway.errors import GatewayError
+from gateway.planner.executor import plan_key, read_rows
+from gateway.planner.plan import PlanCache, ReadPlan
+from gateway.planner.rows import Rows
+from gateway.planner.selection import variables_shape
+
+
+class _LongRoad(Exception):
+    """This has to be answered on the long road."""
+
+
+class _Info(NamedTuple):
+    """What of graphql-core's info a root resolver may ask for."""
+
+    context: Any
+
+
+class _Root(NamedTuple):
+    """A root field: the start of its entry in the answer, its definition, its place."""
+
+    start: bytes
+    field: GraphQLField
+    node: FieldNode
+
+
+class Operation:
+    """A query with root fields that the engine reads."""
+
+    def __init__(
+        self, schema: GraphQLSchema, definition: OperationDefinitionNode, roots: Sequence[_Root]
+    ) -> None:
+        self._schema = schema
+        self._definition = definition
+        self._roots = roots
+
+    @classmethod
+    def of(
+        cls, schema: GraphQLSchema, document: DocumentNode, name: str | None
+    ) -> Operation | None:
+        """Return the operation that a name picks; None if it has to take the long road."""
+        definitions = [
+            each
+            for each in document.definitions
+            if isinstance(each, OperationDefinitionNode)
+            and (name is None or (each.name is not None and each.name.value == name))
+        ]
+        query = schema.query_type
+        if (
+            len(definitions) != 1
+            or definitions[0].operation is not OperationType.QUERY
+            or not query
+        ):
+            return None
+        roots: list[_Root] = []
+        for node in definitions[0].selection_set.selections:
+            if not isinstance(node, FieldNode) or node.directives:
+                return None
+            field = query.fields.get(node.name.value)
+            if field is None:
+                return None
+            key = node.alias.value if node.alias else node.name.value
+            roots.append(_Root(f'"{key}":'.encode(), field, node))
+        if len({root.start for root in roots}) < len(roots):
+            return None  # a field that is asked for twice is merged
+        return cls(schema, definitions[0], roots)
+
+    async def run(self, variables: dict[str, Any], context: Any, plans: PlanCache) -> bytes | None:
+        """Return the whole answer; None if it has to be found on the long road."""
+        values = get_variable_values(
+            self._schema, self._definition.variable_definitions or (), variables
+        )
+        if isinstance(values, list):
+            return None
+        shape = variables_shape(values)
+        try:
+            planned = [_planned(root, values, shape, context, plans) for root in self._roots]
+            if len(planned) == 1:
+                answers = [await _read(planned[0], values, context)]
+            else:
+                answers = await asyncio.gather(*[_read(each, values, context) for each in planned])
+        except (_LongRoad, GraphQLError, GatewayError):
+            return None
+        parts = [root.start + answer for root, answer in zip(self._roots, answers, strict=True)]
+        return b'{"data":{' + b",".join(parts) + b"}}"
+
+
+class _Planned(NamedTuple):
+    """What a root field reads: nothing at all where there is no plan."""
+
+    plan: ReadPlan | None
+    rows: Rows
+    is_nullable: bool
+
+
+def _planned(
+    root: _Root, values: VariableValues, shape: Hashable, context: Any, plans: PlanCache
+) -> _Planned:
+    arguments = get_argument_values(root.field, root.node, values)
+    rows = root.field.resolve(None, _Info(context), **arguments) if root.field.resolve else None
+    is_nullable = not isinstance(root.field.type, GraphQLNonNull)
+    if rows is None and is_nullable:
+        return _Planned(None, Rows(), is_nullable)
+    if type(rows) is not Rows:
+        raise _LongRoad
+    plan = plans.find(plan_key([root.node], shape, rows))
+    if plan is None:
+        raise _LongRoad
+    return _Planned(plan, rows, is_nullable)
+
+
+async def _read(planned: _Planned, values: VariableValues, context: Any) -> bytes:
+    answer: bytes | None = None
+    if planned.plan is not None:
+        answer, failures = await read_rows(planned.plan, values, planned.rows, context)
+        if failures:
+            raise _LongRoad
+    if answer is None and not planned.is_nullable:
+        raise _LongRoad
+    return b"null" if answer is None else answer

@@ -1,0 +1,25 @@
+"""Stage 4, run it: the only stage with I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.database.pool import Database
+
+
+class Reader:
+    """Runs finished statements."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, sql: str, parameters: Sequence[Any]) -> str | None:
+        """Return the JSON that a statement builds, None where there is no such row.
+
+        Raises:
+            Unavailable: PostgreSQL gives no answer.
+        """
+        async with self._database.connection() as connection:
+            answer: str | None = await connection.fetchval(sql, *parameters)
+            return answer

@@ -1,0 +1,187 @@
+"""Where a field's value comes from: the words in which types declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, FromClause, Table
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.types import TypeEngine
+
+Columns = ReadOnlyColumnCollection[str, Any]
+Predicate = ColumnElement[bool]
+
+
+class Source:
+    """Base of all sources."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Source):
+    """A column of the row."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sql(Source):
+    """An expression over the row's columns."""
+
+    build: Callable[[Columns], ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class One(Source):
+    """The row of another entity whose id is in a column of this one, or that a predicate finds."""
+
+    column: str | None = None
+    on: Callable[[Columns, Columns, CallerBinds], Predicate] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Many(Source):
+    """A connection: the rows whose ``column`` names this row, in the order of their ids.
+
+    ``where`` narrows them always; ``flags`` narrow them when the boolean argument of that name is
+    true.
+    """
+
+    column: str | None = None
+    where: Callable[[Columns], Predicate] | None = None
+    flags: Mapping[str, Callable[[Columns, Columns], Predicate]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Source):
+    """All rows whose ``column`` names this row, as a plain list; for few rows."""
+
+    column: str
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Through(Source):
+    """All entities at the other end of a link table, as a plain list; for few rows.
+
+    ``targets`` says which type the id in which of the link's columns names.
+    """
+
+    link: Table
+    column: str
+    targets: Mapping[str, str]
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Source):
+    """One entity of a union: of the first column that is not null, the type said here."""
+
+    targets: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyNode(Source):
+    """The entity that the id in a column names, of one of ``types``; its prefix tells which."""
+
+    column: str
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded(Source):
+    """An object over the same row; in a list type, a list of that one object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unnested(Source):
+    """A list of records kept in a jsonb column."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestors(Source):
+    """All rows above this one, the root first; ``column`` names the parent."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Source):
+    """An object over rows that a query of its own finds, starting from this row's id.
+
+    Without a row, at the root of a query, it starts from the argument ``id``. No rows make the
+    object null.
+    """
+
+    build: Callable[[DerivedQuery], CTE]
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Source):
+    """In a derived object: its rows, as a plain list; ``where`` gets one row and all of them."""
+
+    order: tuple[str, ...]
+    where: Callable[[Columns, Columns], Predicate] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Source):
+    """A value that Python makes, one call for all rows of an answer; nullable.
+
+    ``batch`` gets the request's context and, for each row, a dict of ``needs``; it returns as many
+    values.
+    The field's arguments come as keywords.
+    """
+
+    batch: Callable[..., Any]
+    needs: Mapping[str, Callable[[Columns], ColumnElement[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedQuery:
+    """What a derived query is built from.
+
+    Args:
+        start: The id to start from.
+        parent: The row it belongs to, which subqueries must correlate to; None at the root.
+        arguments: Their values in this execution; only what changes the text may be taken from
+        them.
+        bind: Returns an argument as a parameter, converted (and checked) at each execution.
+    """
+
+    start: ColumnElement[str]
+    parent: FromClause | None
+    namespace_id: ColumnElement[str]
+    arguments: Mapping[str, Any]
+    bind: Callable[[str, TypeEngine[Any], Callable[[Any], Any]], ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerBinds:
+    """The caller as parameters of the statement."""
+
+    namespace_id: ColumnElement[str]
+    key_id: ColumnElement[str]
+    namespaces: ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a planned type reads from.
+
+    Args:
+        table: The entity's table; None for records and embedded objects.
+        prefix: Of the entity's ids.
+        scope: The rows a caller may see, where the table has no ``namespace_id``.
+        record: Columns of a record in a jsonb array, by JSON key.
+    """
+
+    table: Table | None = None
+    prefix: str | None = None
+    scope: Callable[[Columns, CallerBinds], Predicate] | None = None
+    record: Mapping[str, TypeEngine[Any]] | None = None

@@ -1,0 +1,80 @@
+"""The schema's own scalars, and the Python types that stand for them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+# The largest integer that a double, and so every JSON reader, holds exactly.
+LARGEST_EXACT_INTEGER = 2**53 - 1
+
+JSON = NewType("JSON", object)
+BigInt = NewType("BigInt", int)
+Sha256 = NewType("Sha256", str)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# fromisoformat alone would take days without a time, week dates and moments without an offset.
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def write_moment(moment: datetime) -> str:
+    """Return a moment as PostgreSQL's JSON writes it, so that both roads give the same text."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def read_moment(text: object) -> datetime:
+    """Return the moment that an RFC 3339 text tells."""
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise ValueError("a DateTime is written as in 2026-11-21T22:04:12Z (RFC 3339)")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("this DateTime is not in the calendar") from None
+
+
+def _read_big_int(value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a BigInt is a whole number")
+    if abs(value) > LARGEST_EXACT_INTEGER:
+        raise ValueError(f"a BigInt is at most {LARGEST_EXACT_INTEGER}")
+    return value
+
+
+def _read_sha256(value: object) -> str:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise ValueError("a Sha256 is 64 lower-case hexadecimal digits")
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment in UTC, as in 2026-11-21T22:04:12Z (RFC 3339).",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=write_moment,
+        parse_value=read_moment,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
+    ),
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description="A whole number up to 2^53 - 1 (sizes, counts), written as a JSON number.",
+        parse_value=_read_big_int,
+    ),
+    Sha256: strawberry.scalar(
+        name="Sha256",
+        description="A SHA-256 as 64 lower-case hexadecimal digits.",
+        parse_value=_read_sha256,
+    ),
+}

@@ -1,0 +1,168 @@
+"""Query and Mutation, merged; documents and plans that are kept; which errors are masked."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from typing import Any
+
+import strawberry
+from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, parse, specified_rules
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import validate_document
+from strawberry.types.execution import ExecutionContext
+
+from gateway.buckets.mutations import BucketMutations
+from gateway.buckets.queries import BucketQueries
+from gateway.collections.mutations import CollectionMutations
+from gateway.collections.queries import CollectionQueries
+from gateway.context import Context
+from gateway.documents.mutations import DocumentMutations
+from gateway.documents.queries import DocumentQueries
+from gateway.errors import GatewayError
+from gateway.lineage.queries import LineageQueries
+from gateway.namespaces.mutations import NamespaceMutations
+from gateway.namespaces.queries import NamespaceQueries
+from gateway.objects.mutations import ObjectMutations
+from gateway.objects.queries import ObjectQueries
+from gateway.planner.catalog import Catalog
+from gateway.planner.executor import PlanExecutor
+from gateway.planner.operation import Operation
+from gateway.planner.plan import PlanCache
+from gateway.scalars import SCALARS
+from gateway.status_queries import StatusQueries
+from gateway.user_errors import ConflictError, FieldError
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTS_KEPT = 512
+# Longer texts are prepared anew each time: nobody can fill the memory with documents.
+LONGEST_KEPT = 64 * 1024
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(
+    NamespaceQueries,
+    BucketQueries,
+    ObjectQueries,
+    CollectionQueries,
+    DocumentQueries,
+    LineageQueries,
+    StatusQueries,
+):
+    pass
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation(
+    NamespaceMutations,
+    BucketMutations,
+    ObjectMutations,
+    CollectionMutations,
+    DocumentMutations,
+):
+    pass
+
+
+class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema, which parses and validates each text once, and reads by plans."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        schema = self._schema
+        self._plans = PlanCache()
+        self.execution_context_class = type(
+            "BoundPlanExecutor",
+            (PlanExecutor,),
+            {"catalog": Catalog(schema), "plans": self._plans},
+        )
+
+        def prepare(text: str) -> tuple[DocumentNode, list[GraphQLError]]:
+            document = parse(text)
+            return document, validate_document(schema, document, tuple(specified_rules))
+
+        prepare_kept = lru_cache(DOCUMENTS_KEPT)(prepare)
+
+        @lru_cache(DOCUMENTS_KEPT)
+        def operation(text: str, name: str | None) -> Operation | None:
+            try:
+                document, errors = prepare_kept(text)
+            except GraphQLError:
+                return None
+            return None if errors else Operation.of(schema, document, name)
+
+        self._prepare = prepare
+        self._prepare_kept = prepare_kept
+        self._operation = operation
+
+    async def answer(
+        self, text: str, variables: dict[str, Any], name: str | None, context: Context
+    ) -> bytes | None:
+        """Return the finished answer of a query that is planned already, None for any other."""
+        operation = self._operation(text, name) if len(text) <= LONGEST_KEPT else None
+        return None if operation is None else await operation.run(variables, context, self._plans)
+
+    def forget_plans(self) -> None:
+        """Drop all plans that are kept; each is made anew when it is needed."""
+        self._plans.clear()
+
+    def _create_execution_context(self, *args: Any, **kwargs: Any) -> ExecutionContext:
+        context = super()._create_execution_context(*args, **kwargs)
+        if context.query:
+            try:
+                is_kept = len(context.query) <= LONGEST_KEPT
+                prepare = self._prepare_kept if is_kept else self._prepare
+                document, errors = prepare(context.query)
+            except GraphQLError:
+                return context  # parsed once more inside the lifecycle, and reported there
+            context.graphql_document = document
+            context.pre_execution_errors = errors
+        return context
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Give each error its code, in place; log a fault of ours whole and hide its text."""
+        is_request_error = execution_context is not None and execution_context.result is None
+        for index, error in enumerate(errors):
+            if _is_fault(error):
+                logger.error("unexpected error at %s", error.path, exc_info=error.original_error)
+                errors[index] = _hidden(error)
+            elif "code" not in (error.extensions or {}):
+                error.extensions = {
+                    **(error.extensions or {}),
+                    "code": _code(error, is_request_error),
+                }
+
+
+def _is_fault(error: GraphQLError) -> bool:
+    """Tell whether an error is a bug or an outage whose text is not for callers."""
+    original = error.original_error
+    return original is not None and not isinstance(original, GraphQLError | GatewayError)
+
+
+def _hidden(error: GraphQLError) -> GraphQLError:
+    return GraphQLError(
+        "Unexpected error.",
+        error.nodes,
+        path=error.path,
+        extensions={"code": "INTERNAL_SERVER_ERROR"},
+    )
+
+
+def _code(error: GraphQLError, is_request_error: bool) -> str:
+    if isinstance(error, GraphQLSyntaxError):
+        return "GRAPHQL_PARSE_FAILED"
+    if is_request_error and error.path is None:
+        return "GRAPHQL_VALIDATION_FAILED"
+    return "BAD_USER_INPUT"
+
+
+def make_schema() -> GatewaySchema:
+    """Return the schema."""
+    return GatewaySchema(
+        query=Query,
+        mutation=Mutation,
+        types=[FieldError, ConflictError],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

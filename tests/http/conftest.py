@@ -1,0 +1,53 @@
+"""A whole gateway behind a real port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from gateway.app import make_app
+from gateway.blobs.local import LocalBlobStore
+from gateway.blobs.signing import UrlSigner
+from gateway.database.pool import Database
+from gateway.namespaces.first_key import ensure_default
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A gateway that listens, and a session to ask it with."""
+
+    url: str
+    secret: str
+    session: aiohttp.ClientSession
+    blob_folder: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}", "X-Namespace": "default"}
+
+    async def post(self, body: Any = None, **kwargs: Any) -> tuple[int, Any]:
+        """Return the status and the JSON of an answer."""
+        headers = self.headers | kwargs.pop("headers", {})
+        if body is not None:
+            kwargs["json"] = body
+        async with self.session.post(f"{self.url}/graphql", headers=headers, **kwargs) as answer:
+            return answer.status, await answer.json()
+
+
+@pytest.fixture
+async def served(database: Database, postgres_url: str, tmp_path: Path) -> AsyncIterator[Served]:
+    first = await ensure_default(database, tmp_path / "dev-key")
+    settings = Settings(max_body_bytes=100_000)
+    blobs = LocalBlobStore(tmp_path / "blobs", UrlSigner(b"k" * 32, public_url="http://gateway"))
+    app = make_app(settings=settings, database=database, database_url=postgres_url, blobs=blobs)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        yield Served(
+            str(server.make_url("")).rstrip("/"), first.secret, session, tmp_path / "blobs"
+        )

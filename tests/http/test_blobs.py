@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, parse_content_disposition, web
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from gateway.blobs.local import LocalBlobStore
+from gateway.blobs.signing import Link, UrlSigner
+from gateway.blobs.store import content_key
+from gateway.http.blobs import blob_routes
+
+DATA = bytes(range(256))
+HASH = hashlib.sha256(DATA).hexdigest()
+KEY = content_key("ns_a", HASH)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        return str(self.error["extensions"]["code"])
+
+    @property
+    def error(self) -> Any:
+        (error,) = json.loads(self.body)["errors"]
+        return error
+
+
+class Server:
+    """A store behind a real port, holding ``DATA``."""
+
+    def __init__(self, store: LocalBlobStore, session: ClientSession) -> None:
+        self.store = store
+        self._session = session
+
+    def link(self, filename: str | None = "a.png", mime_type: str | None = "image/png") -> str:
+        return self.store.download_url(
+            KEY, expires_in_s=3600, filename=filename, mime_type=mime_type
+        )
+
+    async def ask(self, url: str, method: str = "GET", **headers: str) -> Answer:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self._session.request(method, URL(url, encoded=True), headers=names) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    signer = UrlSigner(b"secret", public_url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+    store = LocalBlobStore(tmp_path / "blobs", signer)
+    await store.put(KEY, DATA)
+    app = web.Application()
+    app.add_routes(blob_routes(store))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    async with ClientSession() as session:
+        yield Server(store, session)
+    await runner.cleanup()
+
+
+async def test_a_link_gives_the_exact_bytes(server: Server) -> None:
+    answer = await server.ask(server.link())
+
+    assert (answer.status, answer.body) == (200, DATA)
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Content-Length"] == "256"
+    assert answer.headers["ETag"] == f'"{HASH}"'
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+async def test_head_gives_the_headers_alone(server: Server) -> None:
+    answer = await server.ask(server.link(), "HEAD")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Length"] == "256"
+    assert answer.headers["Content-Type"] == "image/png"
+
+
+async def test_bytes_may_be_cached_by_their_reader_until_the_link_expires(server: Server) -> None:
+    link = Link(KEY, int(time.time()) + 100_000, None, None)
+
+    answer = await server.ask(server.store.signer.url("GET", link))
+
+    private, age, immutable = answer.headers["Cache-Control"].split(", ")
+    assert (private, immutable) == ("private", "immutable")
+    assert 99_000 < int(age.removeprefix("max-age=")) <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "body"),
+    [
+        ("bytes=0-9", "bytes 0-9/256", DATA[:10]),
+        ("bytes=250-", "bytes 250-255/256", DATA[250:]),
+        ("bytes=250-999", "bytes 250-255/256", DATA[250:]),
+        ("bytes=-6", "bytes 250-255/256", DATA[250:]),
+    ],
+)
+async def test_serves_a_range(server: Server, wanted: str, given: str, body: bytes) -> None:
+    answer = await server.ask(server.link(), Range=wanted)
+
+    assert (answer.status, answer.body) == (206, body)
+    assert answer.headers["Content-Range"] == given
+    assert answer.headers["ETag"] == f'"{HASH}"'
+
+
+async def test_refuses_a_range_beyond_the_end(server: Server) -> None:
+    answer = await server.ask(server.link(), Range="bytes=256-")
+
+    assert (answer.status, answer.body) == (416, b"")
+    assert answer.headers["Content-Range"] == "bytes */256"
+
+
+@pytest.mark.parametrize("etags", [f'"{HASH}"', f'W/"{HASH}"', f'"other", "{HASH}"', "*"])
+async def test_sends_nothing_to_who_has_the_bytes(server: Server, etags: str) -> None:
+    answer = await server.ask(server.link(), If_None_Match=etags)
+
+    assert (answer.status, answer.body) == (304, b"")
+    assert answer.headers["ETag"] == f'"{HASH}"'
+
+
+async def test_sends_all_to_who_has_other_bytes(server: Server) -> None:
+    answer = await server.ask(server.link(), If_None_Match='"other"')
+
+    assert (answer.status, answer.body) == (200, DATA)
+
+
+@pytest.mark.parametrize(("etags", "status"), [(f'"{HASH}"', 206), ("*", 206), ('"other"', 412)])
+async def test_goes_on_only_with_the_same_bytes(server: Server, etags: str, status: int) -> None:
+    answer = await server.ask(server.link(), If_Match=etags, Range="bytes=0-9")
+
+    assert answer.status == status
+    assert answer.body == (DATA[:10] if status == 206 else b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "in_ascii"),
+    [
+        ("a b.png", "a b.png"),
+        ("überblick 😀.pdf", "_berblick _.pdf"),
+        ('a"b;c=d%41.png', "a_b;c=d_41.png"),
+        ("%0d%0aX: y", "_0d_0aX: y"),
+    ],
+)
+async def test_saves_under_the_blobs_name(server: Server, name: str, in_ascii: str) -> None:
+    answer = await server.ask(server.link(filename=name))
+
+    kind, names = parse_content_disposition(answer.headers["Content-Disposition"])
+    assert kind == "attachment"
+    assert names == {"filename": in_ascii, "filename*": name}
+
+
+async def test_a_name_cannot_add_a_header(server: Server) -> None:
+    answer = await server.ask(server.link(filename='a\r\nSet-Cookie: b=c\r\n\r\n<script>"'))
+
+    assert answer.status == 200
+    assert "Set-Cookie" not in answer.headers
+    assert answer.body == DATA
+
+
+async def test_saves_under_the_hash_without_a_name(server: Server) -> None:
+    answer = await server.ask(server.link(filename=None, mime_type=None))
+
+    assert f'filename="{HASH}"' in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    "mime_type", ["text/html", "image/svg+xml", "application/xml", "text/javascript", "image/png"]
+)
+async def test_a_browser_runs_nothing(server: Server, mime_type: str) -> None:
+    answer = await server.ask(server.link(mime_type=mime_type))
+
+    assert answer.headers["Content-Type"] == mime_type
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        (HASH, "0" * 64),
+        ("ns_a", "ns_b"),
+        ("type=image", "type=text"),
+        ("filename=a", "filename=b"),
+        ("signature=", "signature=0"),
+        ("signature=", "signature=%ff"),
+        ("expires=", "expires=9"),
+        ("expires=", "no="),
+    ],
+)
+async def test_refuses_an_altered_link(server: Server, part: str, other: str) -> None:
+    answer = await server.ask(server.link().replace(part, other, 1))
+
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_refuses_an_expired_link(server: Server) -> None:
+    link = Link(KEY, int(time.time()) - 1, "a.png", "image/png")
+
+    answer = await server.ask(server.store.signer.url("GET", link))
+
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+    assert "expired" in answer.error["message"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
+async def test_a_link_allows_reading_only(server: Server, method: str) -> None:
+    answer = await server.ask(server.link(), method)
+
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+    assert await server.store.read(KEY) == DATA
+
+
+@pytest.mark.parametrize("key", ["", "%ff", "..%2f..%2fetc%2fpasswd", "ns_a/%00"])
+async def test_refuses_a_key_that_was_never_signed(server: Server, key: str) -> None:
+    link = URL(server.link(), encoded=True)
+
+    answer = await server.ask(f"{link.origin()}/blobs/{key}?{link.raw_query_string}")
+
+    assert answer.status in (403, 404)
+    assert b"Traceback" not in answer.body
+
+
+async def test_bytes_that_are_gone_are_not_found(server: Server) -> None:
+    await server.store.delete(KEY)
+
+    answer = await server.ask(server.link())
+
+    assert (answer.status, answer.code) == (404, "NOT_FOUND")
+
+
+async def test_a_store_that_gives_no_answer_is_told_without_its_place(server: Server) -> None:
+    path = server.store.path(KEY)
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.touch()
+
+    answer = await server.ask(server.link())
+
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+    assert str(path.parent.parent).encode() not in answer.body
+
+
+async def test_serves_many_at_once(server: Server) -> None:
+    data = b"x" * 3_000_000
+    key = content_key("ns_a", hashlib.sha256(data).hexdigest())
+    await server.store.put(key, data)
+    url = server.store.download_url(key, expires_in_s=60, filename=None, mime_type=None)
+
+    answers = await asyncio.gather(*(server.ask(url) for _ in range(8)))
+
+    assert all(answer.body == data for answer in answers)
