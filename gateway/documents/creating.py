@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from gateway.errors import GatewayError, InvalidInput, NotFound, TooLarge
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import contents
+from gateway.threads import off_loop
 
 MOST_DIMENSIONS = 65_536
 
@@ -107,7 +107,8 @@ async def create_document(
     origin = None
     with gathering.below():
         # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
-        artifacts = await asyncio.to_thread(_read_content, given, limits)
+        weight = [given.metadata, given.features, given.vector, [a.data for a in given.artifacts]]
+        artifacts = await off_loop(weight, _read_content, given, limits)
     with gathering.below():
         origin = await find_origin(tx, collection_id=given.collection_id, stated=given.stated)
     if origin is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from gateway.objects import contents, new_blobs
 from gateway.objects.key_prefixes import check_key_prefix
 from gateway.objects.new_blobs import GivenBlob, NewBlob
 from gateway.objects.tables import BlobRow, ObjectRow
+from gateway.threads import off_loop
 
 _ADD = insert(ObjectRow).values(
     namespace_id=bindparam("namespace_id"),
@@ -90,8 +90,14 @@ async def create_object(
         raise NotFound(f"no bucket has the id {shortened(bucket_id)!r}", ("bucketId",))
     bucket.require_open(("bucketId",))
     # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
-    made, metadata = await asyncio.to_thread(
-        _check, bucket.schema, limits, key_prefix=key_prefix, blobs=blobs, metadata=metadata
+    made, metadata = await off_loop(
+        [metadata, *((blob.data, blob.metadata) for blob in blobs)],
+        _check,
+        bucket.schema,
+        limits,
+        key_prefix=key_prefix,
+        blobs=blobs,
+        metadata=metadata,
     )
 
     skipped: list[str] = []

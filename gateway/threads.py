@@ -1,0 +1,46 @@
+"""Work that may take long, kept off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What takes less time to work on than it takes to hand over to a thread.
+LIGHT = 4096
+
+
+async def off_loop(
+    given: object, work: Callable[P, T], /, *arguments: P.args, **keywords: P.kwargs
+) -> T:
+    """Return what ``work`` returns; it runs in a thread if what a caller has given is large.
+
+    Args:
+        given: JSON-like data, or dataclasses of them, of which the time of ``work`` depends.
+    """
+    if is_light(given):
+        return work(*arguments, **keywords)
+    return await asyncio.to_thread(work, *arguments, **keywords)
+
+
+def is_light(value: object) -> bool:
+    """Tell whether JSON-like data have less than ``LIGHT`` characters and values together."""
+    weight = 0
+    stack: list[Any] = [value]
+    while stack:
+        each = stack.pop()
+        weight += 1
+        if isinstance(each, str):
+            weight += len(each)
+        elif isinstance(each, dict):
+            weight += len(each)
+            stack.extend(each)
+            stack.extend(each.values())
+        elif isinstance(each, list | tuple):
+            stack.extend(each)
+        if weight + len(stack) > LIGHT:
+            return False
+    return True
