@@ -141,7 +141,7 @@ def bare(database: Database) -> Write:
     """Return a write with SQL written by hand: the least there can be."""
 
     async def write(made: Values, blobs: list[Values]) -> None:
-        async with database.pool.acquire() as connection:
+        async with database.connection() as connection:
             await connection.execute(_BEGIN_SQL)
             await connection.execute(_ADD_OBJECT_SQL, *made.values())
             await connection.executemany(_ADD_BLOB_SQL, [list(each.values()) for each in blobs])

@@ -136,7 +136,17 @@ async def _on_connection(url: str, work: Callable[[Connection], _T]) -> _T:
 
 
 async def _connect(url: str) -> asyncpg.Connection:
-    return await asyncpg.connect(plain_url(url), timeout=CONNECT_TIMEOUT_S)
+    try:
+        return await asyncpg.connect(plain_url(url), timeout=CONNECT_TIMEOUT_S)
+    except ValueError as error:  # not shown, for it may have a part of the password
+        raise MigrationFailed(
+            "the URL of the database cannot be read; it has to be like"
+            " postgresql://user:password@host:5432/database, with %xx for special characters"
+        ) from error
+    except TimeoutError as error:
+        raise MigrationFailed(
+            f"cannot connect to the database: no answer within {CONNECT_TIMEOUT_S:.0f} seconds"
+        ) from error
 
 
 @asynccontextmanager

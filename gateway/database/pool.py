@@ -13,6 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.sql import ClauseElement
 
 from gateway.database.ids import prefix_of
+from gateway.database.lending import Lender, is_lost
 from gateway.database.statements import compiled
 from gateway.errors import Unavailable
 
@@ -112,8 +113,8 @@ class Transaction:
 class Database:
     """The one pool of a process; reads and writes share it."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self.pool = pool
+    def __init__(self, lender: Lender) -> None:
+        self.lender = lender
 
     @asynccontextmanager
     async def transaction(self, namespace_id: str | None = None) -> AsyncIterator[Transaction]:
@@ -150,21 +151,31 @@ class Database:
             Unavailable: no connection is to be had, or it was lost inside the block.
         """
         try:
-            connection = await self.pool.acquire(timeout=CONNECT_TIMEOUT_S)
+            connection = await self.lender.take(CONNECT_TIMEOUT_S)
         except _ANY_FAILURE as error:
             raise Unavailable("the database gives no connection; try again") from error
+        is_clean = False
         try:
             yield connection
+            is_clean = True
         except _PASSING as error:
             raise Unavailable("the database gives no answer; try again") from error
         except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            if _is_lost(connection):
+            if is_lost(connection):
                 raise Unavailable("the database gives no answer; try again") from error
             raise
         finally:
-            # asyncpg closes a connection that cannot be reset, and opens another in its place.
-            with suppress(*_ANY_FAILURE):
-                await self.pool.release(connection)
+            if is_clean and not is_lost(connection) and not connection.is_in_transaction():
+                self.lender.give_back(connection)
+            else:
+                # asyncpg closes one that cannot be reset, and opens another in its place.
+                with suppress(*_ANY_FAILURE):
+                    await self.lender.discard(connection)
+
+    async def close(self) -> None:
+        """Let go of all connections that nobody uses."""
+        with suppress(*_ANY_FAILURE):
+            await self.lender.close()
 
 
 async def _roll_back(connection: PoolConnectionProxy) -> None:
@@ -179,15 +190,8 @@ async def _roll_back(connection: PoolConnectionProxy) -> None:
 
 
 def _terminate(connection: PoolConnectionProxy) -> None:
-    if not _is_lost(connection):
+    if not is_lost(connection):
         connection.terminate()
-
-
-def _is_lost(connection: PoolConnectionProxy) -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has already taken it back
-        return True
 
 
 def plain_url(url: str) -> str:
@@ -212,7 +216,7 @@ async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
             # Text of a planned read can be long, and each is worth its plan.
-            statement_cache_size=1024,
+            statement_cache_size=512,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=0,
             server_settings={
@@ -223,9 +227,11 @@ async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
         )
     except _ANY_FAILURE as error:
         raise Unavailable(f"cannot connect to the database: {error}") from error
+    database = Database(Lender(pool, size))
     try:
-        yield Database(pool)
+        yield database
     finally:
+        await database.close()
         # Asks each connection to end; asyncpg cuts those that have not by then.
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import ARRAY, ColumnElement, bindparam, func, insert, select
 
 from gateway.blobs.store import BlobStore
 from gateway.buckets import holding
@@ -32,22 +32,39 @@ _ADD = insert(ObjectRow).values(
     size_bytes=bindparam("size_bytes"),
     skip_duplicates=bindparam("skip_duplicates"),
 )
-_ADD_BLOB = insert(BlobRow).values(
-    namespace_id=bindparam("namespace_id"),
-    id=bindparam("id"),
-    object_id=bindparam("object_id"),
-    bucket_id=bindparam("bucket_id"),
-    position=bindparam("position"),
-    property=bindparam("property"),
-    type=bindparam("type"),
-    key_prefix=bindparam("key_prefix"),
-    properties=bindparam("properties"),
-    filename=bindparam("filename"),
-    size_bytes=bindparam("size_bytes"),
-    mime_type=bindparam("mime_type"),
-    hash=bindparam("hash"),
-    has_bytes=bindparam("has_bytes"),
+# The columns of blobs, each as an array with an entry for every blob.
+_BLOB_COLUMNS = (
+    BlobRow.id,
+    BlobRow.position,
+    BlobRow.property,
+    BlobRow.type,
+    BlobRow.key_prefix,
+    BlobRow.properties,
+    BlobRow.filename,
+    BlobRow.size_bytes,
+    BlobRow.mime_type,
+    BlobRow.hash,
+    BlobRow.has_bytes,
 )
+
+
+def _add_with_blobs() -> Any:
+    """Return the statement that adds an object and its blobs: one round trip for both."""
+    arrays = [bindparam(f"blob_{each.key}", type_=ARRAY(each.type)) for each in _BLOB_COLUMNS]
+    names = [each.key for each in _BLOB_COLUMNS]
+    blob = func.unnest(*arrays).table_valued(*names, name="blob").render_derived()
+    same: dict[str, ColumnElement[Any]] = {
+        name: bindparam(name) for name in ("namespace_id", "bucket_id")
+    }
+    rows = select(*same.values(), bindparam("id"), *[blob.c[name] for name in names])
+    return (
+        insert(BlobRow)
+        .from_select([*same, "object_id", *names], rows.select_from(blob))
+        .add_cte(_ADD.cte("added"))
+    )
+
+
+_ADD_WITH_BLOBS = _add_with_blobs()
 
 
 class Created(NamedTuple):
@@ -104,21 +121,19 @@ async def create_object(
     if skip_duplicates:
         made, skipped = await new_blobs.without_duplicates(tx, made, bucket_id=bucket_id)
     await contents.keep(tx, store, contents=[blob.content for blob in made])
-    mine = {"namespace_id": tx.namespace_id, "bucket_id": bucket_id}
     object_id = new_id("obj")
     await tx.run(
-        _ADD,
+        _ADD_WITH_BLOBS if made else _ADD,
+        namespace_id=tx.namespace_id,
+        bucket_id=bucket_id,
         id=object_id,
         key_prefix=key_prefix,
         metadata=metadata,
         content_hash=new_blobs.content_hash(made),
         size_bytes=sum(blob.content.size_bytes for blob in made),
         skip_duplicates=skip_duplicates,
-        **mine,
+        **_arrays(made),
     )
-    if made:
-        rows = [_row(blob, position) for position, blob in enumerate(made)]
-        await tx.run_many(_ADD_BLOB, [row | mine | {"object_id": object_id} for row in rows])
     return Created(object_id, skipped)
 
 
@@ -151,6 +166,11 @@ def _check(
         check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
     gathering.end()
     return made, metadata
+
+
+def _arrays(blobs: Sequence[NewBlob]) -> dict[str, list[Any]]:
+    rows = [_row(blob, position) for position, blob in enumerate(blobs)]
+    return {f"blob_{each.key}": [row[each.key] for row in rows] for each in _BLOB_COLUMNS}
 
 
 def _row(blob: NewBlob, position: int) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from gateway.caller import Caller
 from gateway.planner.json_text import Json
 from gateway.planner.rows import Rows
-from gateway.planner.splice import ListShape, ObjectShape, Shape, VariantShape
+from gateway.planner.splice import ArgumentsBySlot, ListShape, ObjectShape, Shape, VariantShape
 
 
 class Inputs(NamedTuple):
     """What differs between two executions of one statement."""
 
-    arguments: list[dict[str, Any]]
+    arguments: ArgumentsBySlot
     rows: Rows
     caller: Caller
 
@@ -39,6 +39,6 @@ def object_shape(shape: Shape | None) -> ObjectShape:
     return shape if isinstance(shape, ObjectShape) else ObjectShape()
 
 
-def variant_shape(shapes: Mapping[str, ObjectShape]) -> Shape | None:
-    """Return the shape of an object of one of several types."""
-    return VariantShape(shapes) if any(shapes.values()) else None
+def variant_shape(shapes: Mapping[str, ObjectShape], *, tagged: bool) -> Shape | None:
+    """Return the shape of an object of one of several types; a tag has to be taken out again."""
+    return VariantShape(shapes) if tagged else None

@@ -27,7 +27,7 @@ from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.plan import PlanCache, ReadPlan, finish
 from gateway.planner.reader import Reader
 from gateway.planner.rows import Rows
-from gateway.planner.selection import Selector, variables_shape
+from gateway.planner.selection import Arguments, Selector, variables_shape
 from gateway.planner.splice import Failure, splice
 from gateway.planner.statement import StatementBuilder
 
@@ -138,7 +138,7 @@ async def read_rows(
         BadUserInput: an argument that is wrong.
         Unavailable: PostgreSQL gives no answer.
     """
-    arguments = [site.read(variables) for site in plan.sites]
+    arguments = Arguments(plan.sites, variables)
     caller = context.caller
     if rows.namespace_id is not None:
         caller = replace(caller, namespace_id=rows.namespace_id)

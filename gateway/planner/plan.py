@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from gateway.database.statements import compiled
+from gateway.database.statements import compile_once
 from gateway.planner.built import Getter, Inputs
 from gateway.planner.splice import Shape
 
@@ -52,7 +52,7 @@ def finish(
     keep: Any,
 ) -> ReadPlan:
     """Return the plan of a built statement."""
-    statement = compiled(query)
+    statement = compile_once(query)
     names = list(statement.names)
     if "namespace_id" not in names:
         names.append("namespace_id")

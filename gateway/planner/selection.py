@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
+    ListValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
     get_named_type,
     is_abstract_type,
     is_list_type,
@@ -45,18 +49,69 @@ class Selected:
     fields: Mapping[str, tuple[Selected, ...]]
 
 
-class ArgumentSite(NamedTuple):
-    """A field in the document that takes arguments; read again at each execution of a kept plan."""
+class ArgumentSite:
+    """A field in the document that takes arguments; read again at each execution of a kept plan.
 
-    field: GraphQLField
-    details: FieldDetails
+    What is written in the document is read once, what variables bring each time.
+    """
+
+    __slots__ = ("_details", "_fixed", "_moving")
+
+    def __init__(
+        self, field: GraphQLField, details: FieldDetails, variables: VariableValues
+    ) -> None:
+        moving = {
+            argument.name.value
+            for argument in details.node.arguments or ()
+            if _has_variable(argument.value)
+        }
+        self._details = details
+        self._moving = _with_arguments(field, moving) if moving else None
+        fixed = _with_arguments(field, set(field.args) - moving)
+        self._fixed = _read(fixed, details, variables)
 
     def read(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments' values under the variables, by the names Python uses."""
-        values = get_argument_values(
-            self.field, self.details.node, variables, self.details.fragment_variable_values
-        )
-        return {to_snake_case(name): value for name, value in values.items()}
+        if self._moving is None:
+            return self._fixed
+        return self._fixed | _read(self._moving, self._details, variables)
+
+
+def _with_arguments(field: GraphQLField, names: set[str]) -> GraphQLField:
+    return GraphQLField(field.type, {name: field.args[name] for name in names})
+
+
+def _read(field: GraphQLField, details: FieldDetails, variables: VariableValues) -> dict[str, Any]:
+    values = get_argument_values(field, details.node, variables, details.fragment_variable_values)
+    return {to_snake_case(name): value for name, value in values.items()}
+
+
+def _has_variable(value: ValueNode) -> bool:
+    if isinstance(value, VariableNode):
+        return True
+    if isinstance(value, ListValueNode):
+        return any(_has_variable(each) for each in value.values)
+    if isinstance(value, ObjectValueNode):
+        return any(_has_variable(each.value) for each in value.fields)
+    return False
+
+
+class Arguments:
+    """The arguments of a plan's sites in one execution, read when they are asked for."""
+
+    __slots__ = ("_read", "_sites", "_variables")
+
+    def __init__(self, sites: Sequence[ArgumentSite], variables: VariableValues) -> None:
+        self._sites = sites
+        self._variables = variables
+        self._read: dict[int, dict[str, Any]] = {}
+
+    def __getitem__(self, slot: int) -> dict[str, Any]:
+        """Return the arguments of one site, by the names Python uses."""
+        found = self._read.get(slot)
+        if found is None:
+            found = self._read[slot] = self._sites[slot].read(self._variables)
+        return found
 
 
 class Selector:
@@ -75,7 +130,7 @@ class Selector:
         slot = None
         arguments: dict[str, Any] = {}
         if field.args:
-            site = ArgumentSite(field, details[0])
+            site = ArgumentSite(field, details[0], self._executor.variable_values)
             slot = len(self.sites)
             self.sites.append(site)
             arguments = site.read(self._executor.variable_values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import RequestFailure
 from gateway.planner.sources import Computed
@@ -57,6 +57,13 @@ class VariantShape:
 Shape = ObjectShape | ListShape | VariantShape
 
 
+class ArgumentsBySlot(Protocol):
+    """The arguments of each field that has some, by its slot."""
+
+    def __getitem__(self, slot: int, /) -> dict[str, Any]:
+        """Return the arguments, by the names Python uses."""
+
+
 class Place(NamedTuple):
     """A spot in the answer that waits for a computed value."""
 
@@ -74,7 +81,7 @@ class Failure(NamedTuple):
 
 
 async def splice(
-    value: Any, shape: Shape, arguments: list[dict[str, Any]], context: Any
+    value: Any, shape: Shape, arguments: ArgumentsBySlot, context: Any
 ) -> list[Failure]:
     """Fill in an answer's computed values, in place; return those that failed and stay null."""
     places: dict[tuple[str, str, int | None], list[Place]] = {}
@@ -87,7 +94,7 @@ async def splice(
 
 
 async def _fill(
-    call: Call, places: list[Place], arguments: list[dict[str, Any]], context: Any
+    call: Call, places: list[Place], arguments: ArgumentsBySlot, context: Any
 ) -> list[Failure]:
     given = {} if call.slot is None else arguments[call.slot]
     try:

@@ -26,7 +26,7 @@ class CountingDatabase(Database):
     """A database that counts how often it is asked."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database.pool)
+        super().__init__(database.lender)
         self.uses = 0
 
     @asynccontextmanager
@@ -289,7 +289,7 @@ async def test_a_silent_database_is_no_refusal_and_is_asked_again(
     authenticator = Authenticator(other, clock=clock)
     assert "UNAVAILABLE" in await refusal(authenticator, f"Bearer {key.secret}", "home")
 
-    other.pool = database.pool
+    other.lender = database.lender
 
     assert (await authenticator.authenticate(f"Bearer {key.secret}", "home")).key_id == key.key_id
     await authenticator.close()

@@ -44,12 +44,12 @@ async def test_row_level_security_holds_without_our_predicate(
     engine.schema.forget_plans()
 
     def without_predicate(query: ClauseElement) -> statements.Compiled:
-        made = statements.compiled(query)
+        made = statements.compile_once(query)
         sql = re.sub(r"\w*\.?namespace_id = \$1::VARCHAR", "true", made.sql)
         assert sql != made.sql or "namespaces" in sql or "api_keys" in sql
         return made._replace(sql=sql)
 
-    monkeypatch.setattr("gateway.planner.plan.compiled", without_predicate)
+    monkeypatch.setattr("gateway.planner.plan.compile_once", without_predicate)
     answer = await engine.execute(EVERYTHING)
     engine.schema.forget_plans()
 
