@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gateway.database.state import CannotStart
+from gateway.errors import Unavailable
 from gateway.settings import InvalidSetting
 
 COMMANDS = {
@@ -47,6 +48,6 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; what a person can mend is one line on stderr and exit code 1."""
     try:
         return gateway.main(arguments, prog_name="gateway")
-    except (CannotStart, InvalidSetting) as error:
+    except (CannotStart, InvalidSetting, Unavailable) as error:
         click.echo(f"gateway: {error}", err=True)
         sys.exit(1)

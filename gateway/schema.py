@@ -25,6 +25,7 @@ from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
 from gateway.objects.mutations import ObjectMutations
 from gateway.objects.queries import ObjectQueries
+from gateway.planner.audit import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
 from gateway.planner.operation import Operation
@@ -70,11 +71,13 @@ class GatewaySchema(strawberry.Schema):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         schema = self._schema
+        catalog = Catalog(schema)
+        audit(schema, catalog)
         self._plans = PlanCache()
         self.execution_context_class = type(
             "BoundPlanExecutor",
             (PlanExecutor,),
-            {"catalog": Catalog(schema), "plans": self._plans},
+            {"catalog": catalog, "plans": self._plans},
         )
 
         def prepare(text: str) -> tuple[DocumentNode, list[GraphQLError]]:

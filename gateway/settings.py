@@ -57,13 +57,16 @@ class Settings:
             if name not in fields:
                 known = ", ".join(PREFIX + each.upper() for each in fields)
                 raise InvalidSetting(f"{variable} is no setting; the settings are {known}")
-            values[name] = _parse(variable, text, type(fields[name].default))
+            if text:  # a variable that is set to nothing is as good as not set
+                values[name] = _parse(variable, text, type(fields[name].default))
         return cls(**values)
 
 
 def _parse(variable: str, text: str, kind: type) -> Any:
+    if variable == f"{PREFIX}PUBLIC_URL" and not text.startswith(("http://", "https://")):
+        raise InvalidSetting(f"{variable} is {text!r}; it has to begin with http:// or https://")
     if kind is not int:
         return text
-    if not text.strip().isdigit() or int(text) == 0:
+    if not text.strip().isdecimal() or int(text) == 0:
         raise InvalidSetting(f"{variable} is {text!r}; it has to be a whole number above 0")
     return int(text)

@@ -48,6 +48,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-cases", action="store_true", help="write the SQL of tests/planner/cases anew"
     )
+    parser.addoption(
+        "--differential-checks",
+        type=int,
+        default=300,
+        help="how many random reads to compare with the reference (a nightly run: 10000)",
+    )
+    parser.addoption(
+        "--differential-seed", type=int, default=1, help="the seed of the first random read"
+    )
+    parser.addoption(
+        "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
+    )
 
 
 @contextmanager

@@ -39,7 +39,6 @@ def fill(client: Client) -> Fill:
         app = make_app(
             settings=Settings(**settings),  # type: ignore[arg-type]
             database=client.database,
-            database_url="",
             blobs=client.blobs,
         )
         return await demo.fill(app[SCHEMA], app[MAKE_CONTEXT], client.database, namespace=namespace)
@@ -137,7 +136,7 @@ async def test_a_face_knows_where_it_comes_from(client: Client, fill: Fill) -> N
             source { type }
             documents(first: 1) {
               nodes {
-                vector presignedUrl
+                vector presignedUrl sourceBlobs { blobProperty }
                 ancestors { collection { collectionName } }
                 lineageChain { featureExtractorId }
                 rootObject { keyPrefix }
@@ -160,6 +159,7 @@ async def test_a_face_knows_where_it_comes_from(client: Client, fill: Fill) -> N
     assert face["rootObject"] == {"keyPrefix": "/documents"}
     assert face["rootBucket"] == {"bucketName": "contracts"}
     assert len(face["vector"]) == 4
+    assert face["sourceBlobs"] == [{"blobProperty": "thumbnail"}]
     assert (await content(client, face["presignedUrl"])).startswith(PNG_BEGINNING)
     (thumbnail,) = face["documentBlobs"]
     assert (thumbnail["field"], thumbnail["role"]) == ("thumbnail", "THUMBNAIL")

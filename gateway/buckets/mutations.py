@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
@@ -18,7 +20,11 @@ from gateway.planner.rows import row
 @strawberry.type
 class BucketMutations:
     @mutation(permission=Permission.WRITE, description="Make an empty bucket.")
-    async def create_bucket(self, info: Info, input: CreateBucketInput) -> BucketPayload:
+    async def create_bucket(
+        self,
+        info: Info,
+        input: Annotated[CreateBucketInput, strawberry.argument(description="The new bucket.")],
+    ) -> BucketPayload:
         context = info.context
         async with context.transaction() as tx:
             bucket_id = await service.create_bucket(
@@ -36,7 +42,13 @@ class BucketMutations:
         description="Change what is sent of a bucket. A locked one takes only a patch that unlocks"
         " it.",
     )
-    async def patch_bucket(self, info: Info, input: PatchBucketInput) -> BucketPayload:
+    async def patch_bucket(
+        self,
+        info: Info,
+        input: Annotated[
+            PatchBucketInput, strawberry.argument(description="The bucket, and what changes of it.")
+        ],
+    ) -> BucketPayload:
         context = info.context
         sent = {
             "bucket_name": input.bucket_name,
@@ -60,7 +72,11 @@ class BucketMutations:
         description="Delete a bucket with all its objects and their documents. It is closed and out"
         " of all lists at once; its rows and bytes go in the background. A locked one is refused.",
     )
-    async def delete_bucket(self, info: Info, id: strawberry.ID) -> DeletePayload:
+    async def delete_bucket(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The bucket's id.")],
+    ) -> DeletePayload:
         context = info.context
         async with context.transaction() as tx:
             gone = await deleting.delete_bucket(tx, id=id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from gateway import listings
@@ -22,6 +24,12 @@ class BucketQueries:
     @strawberry.field(
         description="A bucket by its id or by its name; null for one that is not here."
     )
-    def bucket(self, id: strawberry.ID | None = None, name: str | None = None) -> Bucket | None:
+    def bucket(
+        self,
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")] = None,
+        name: Annotated[
+            str | None, strawberry.argument(description="Its name, in place of its id.")
+        ] = None,
+    ) -> Bucket | None:
         found: Bucket | None = by_id_or_name("bkt", id, bucket_name=name)
         return found

@@ -82,7 +82,13 @@ class StorageStats:
     )
 
 
-@entity(BucketRow, "bkt", description="A named place for objects, with the schema that they fit.")
+@entity(
+    BucketRow,
+    "bkt",
+    # One that is being deleted has left its name to others.
+    named=lambda bucket: bucket.status != Status.IN_PROGRESS,
+    description="A named place for objects, with the schema that they fit.",
+)
 class Bucket(Node):
     bucket_id: strawberry.ID = sql(lambda row: row.id, description="The same as `id`.")
     bucket_name: str = strawberry.field(description="Unique in the namespace.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
@@ -47,7 +49,11 @@ class CollectionMutations:
         description="Make a collection, fed by buckets or by other collections.",
     )
     async def create_collection(
-        self, info: Info, input: CreateCollectionInput
+        self,
+        info: Info,
+        input: Annotated[
+            CreateCollectionInput, strawberry.argument(description="The new collection.")
+        ],
     ) -> CollectionPayload:
         async with info.context.transaction() as tx:
             collection_id = await service.create_collection(
@@ -66,7 +72,14 @@ class CollectionMutations:
         description="Rename a collection, switch it on or off, or change its metadata."
         " What feeds it and its extractor stay.",
     )
-    async def patch_collection(self, info: Info, input: PatchCollectionInput) -> CollectionPayload:
+    async def patch_collection(
+        self,
+        info: Info,
+        input: Annotated[
+            PatchCollectionInput,
+            strawberry.argument(description="The collection, and what changes of it."),
+        ],
+    ) -> CollectionPayload:
         sent = {
             "collection_name": input.collection_name,
             "enabled": input.enabled,

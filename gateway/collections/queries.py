@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from gateway.collections.types import Collection, CollectionConnection
@@ -19,7 +21,11 @@ class CollectionQueries:
         description="A collection by its id or by its name; null for one that is not here."
     )
     def collection(
-        self, id: strawberry.ID | None = None, name: str | None = None
+        self,
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")] = None,
+        name: Annotated[
+            str | None, strawberry.argument(description="Its name, in place of its id.")
+        ] = None,
     ) -> Collection | None:
         found: Collection | None = by_id_or_name("col", id, collection_name=name)
         return found

@@ -83,7 +83,7 @@ async def _fill_outside(settings: Settings, folder: StateFolder, namespace: str)
             "the tables of GATEWAY_DATABASE_URL are older than this gateway; run `gateway migrate`"
         )
     async with open_database(url, size=1) as database:
-        return await _fill(settings, database, url, folder, namespace)
+        return await _fill(settings, database, folder, namespace)
 
 
 async def _fill_private(
@@ -92,13 +92,13 @@ async def _fill_private(
     await migrate.up(url)
     async with open_database(url, size=1) as database:
         await ensure_default(database, folder.path / "dev-key")
-        return await _fill(settings, database, url, folder, namespace)
+        return await _fill(settings, database, folder, namespace)
 
 
 async def _fill(
-    settings: Settings, database: Database, url: str, folder: StateFolder, namespace: str
+    settings: Settings, database: Database, folder: StateFolder, namespace: str
 ) -> str | None:
     signer = UrlSigner(load_secret(folder.path / "links.key"), public_url=settings.public_url)
     blobs = LocalBlobStore(folder.path / "blobs", signer)
-    app = make_app(settings=settings, database=database, database_url=url, blobs=blobs)
+    app = make_app(settings=settings, database=database, blobs=blobs)
     return await examples.fill(app[SCHEMA], app[MAKE_CONTEXT], database, namespace=namespace)

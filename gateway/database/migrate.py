@@ -52,6 +52,11 @@ def head(folder: Path | None = None) -> str | None:
     return _scripts(folder).get_current_head()
 
 
+def known(folder: Path | None = None) -> frozenset[str]:
+    """Return all revisions that this gateway knows, the newest and those before it."""
+    return frozenset(script.revision for script in _scripts(folder).walk_revisions())
+
+
 async def current(url: str) -> str | None:
     """Return the revision of the database, None if no migration was ever applied.
 
@@ -178,10 +183,7 @@ def _revision_of(connection: Connection) -> str | None:
 
 
 def _require_known(revision: str | None, folder: Path | None) -> None:
-    if revision is None:
-        return
-    known = {script.revision for script in _scripts(folder).walk_revisions()}
-    if revision not in known:
+    if revision is not None and revision not in known(folder):
         raise MigrationFailed(
             f"the database is at revision {revision}, which this gateway does not know: it was"
             " migrated by a newer one. Run that one, or take the database back with its"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
@@ -31,7 +33,11 @@ class DocumentMutations:
         permission=Permission.WRITE,
         description="Put a document into a collection. Its lineage is derived from its source.",
     )
-    async def create_document(self, info: Info, input: CreateDocumentInput) -> DocumentPayload:
+    async def create_document(
+        self,
+        info: Info,
+        input: Annotated[CreateDocumentInput, strawberry.argument(description="The new document.")],
+    ) -> DocumentPayload:
         context = info.context
         async with context.transaction() as tx:
             document_id = await creating.create_document(
@@ -43,7 +49,14 @@ class DocumentMutations:
         permission=Permission.WRITE,
         description="Change the metadata of a document; its lineage never changes.",
     )
-    async def patch_document(self, info: Info, input: PatchDocumentInput) -> DocumentPayload:
+    async def patch_document(
+        self,
+        info: Info,
+        input: Annotated[
+            PatchDocumentInput,
+            strawberry.argument(description="The document, and what changes of it."),
+        ],
+    ) -> DocumentPayload:
         context = info.context
         async with context.transaction() as tx:
             await patching.patch_metadata(
@@ -60,7 +73,11 @@ class DocumentMutations:
         description="Delete a document with all documents derived from it. Bytes that no other blob"
         " names are removed soon after.",
     )
-    async def delete_document(self, info: Info, id: strawberry.ID) -> DeletePayload:
+    async def delete_document(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The document's id.")],
+    ) -> DeletePayload:
         context = info.context
         async with context.transaction() as tx:
             removed = await deleting.delete_document(tx, id=id)

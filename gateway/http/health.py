@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
 from gateway.errors import GatewayError
+
+logger = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[None]]
 
@@ -17,8 +21,9 @@ def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def readyz(_: web.Request) -> web.Response:
-        parts = {name: await _outcome(check) for name, check in checks.items()}
+    async def look() -> web.Response:
+        outcomes = await asyncio.gather(*map(_outcome, checks.values()))
+        parts = dict(zip(checks, outcomes, strict=True))
         ready = all(outcome == "ok" for outcome in parts.values())
         return web.json_response(
             {"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503
@@ -32,4 +37,7 @@ async def _outcome(check: Check) -> str:
         await check()
     except GatewayError as failure:
         return failure.message
+    except Exception:
+        logger.exception("a check of /readyz failed")
+        return "the check failed; the log tells why"
     return "ok"

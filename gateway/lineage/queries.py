@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
@@ -35,7 +37,9 @@ class LineageQueries:
     )
 
     @strawberry.field(description="Anything by its id; null for one that is not here.")
-    def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Node | None:
         found: Node | None = row(id=id) if _may_see(info, id) else None
         return found
 
@@ -43,7 +47,11 @@ class LineageQueries:
         description=f"One entry per id, in their order; null for one that is not here."
         f" At most {MOST_IDS} ids."
     )
-    def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
+    ) -> list[Node | None]:
         if len(ids) > MOST_IDS:
             raise BadUserInput(f"ids has {len(ids)} entries; the most is {MOST_IDS}")
         found: list[Node | None] = listed([id_ if _may_see(info, id_) else "" for id_ in ids])

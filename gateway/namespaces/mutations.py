@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
@@ -19,7 +21,13 @@ class NamespaceMutations:
         permission=Permission.ADMIN,
         description="Make a namespace. It takes a key that may be used in every namespace.",
     )
-    async def create_namespace(self, info: Info, input: CreateNamespaceInput) -> NamespacePayload:
+    async def create_namespace(
+        self,
+        info: Info,
+        input: Annotated[
+            CreateNamespaceInput, strawberry.argument(description="The new namespace.")
+        ],
+    ) -> NamespacePayload:
         async with info.context.transaction() as tx:
             namespace_id = await service.create_namespace(
                 tx,
@@ -34,7 +42,11 @@ class NamespaceMutations:
         description="Make an API key that reaches no further than the caller's own. `secret` is"
         " shown here and never again.",
     )
-    async def create_api_key(self, info: Info, input: CreateApiKeyInput) -> ApiKeyPayload:
+    async def create_api_key(
+        self,
+        info: Info,
+        input: Annotated[CreateApiKeyInput, strawberry.argument(description="The new key.")],
+    ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
             made = await keys.create_key(
                 tx,
@@ -52,7 +64,11 @@ class NamespaceMutations:
         description="Give an API key a new secret, shown here and never again; the old one stops"
         " to work.",
     )
-    async def rotate_api_key(self, info: Info, id: strawberry.ID) -> ApiKeyPayload:
+    async def rotate_api_key(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The key's id.")],
+    ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
             made = await keys.rotate_key(tx, reach=info.context.caller.namespaces, id=id)
         info.context.authenticator.forget_all()
@@ -63,7 +79,11 @@ class NamespaceMutations:
         description="Withdraw an API key for good, be it the caller's own. Within 5 seconds every"
         " gateway refuses it.",
     )
-    async def revoke_api_key(self, info: Info, id: strawberry.ID) -> ApiKeyPayload:
+    async def revoke_api_key(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The key's id.")],
+    ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
             await keys.revoke_key(tx, reach=info.context.caller.namespaces, id=id)
         info.context.authenticator.forget_all()

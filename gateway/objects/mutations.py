@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
@@ -22,7 +24,11 @@ class ObjectMutations:
         permission=Permission.WRITE,
         description="Put an object into a bucket: typed blobs and metadata that fit its schema.",
     )
-    async def create_object(self, info: Info, input: CreateObjectInput) -> ObjectPayload:
+    async def create_object(
+        self,
+        info: Info,
+        input: Annotated[CreateObjectInput, strawberry.argument(description="The new object.")],
+    ) -> ObjectPayload:
         context = info.context
         async with context.transaction() as tx:
             created = await creating.create_object(
@@ -43,7 +49,13 @@ class ObjectMutations:
         permission=Permission.WRITE,
         description="Change what is sent of an object; its blobs stay as they are.",
     )
-    async def patch_object(self, info: Info, input: PatchObjectInput) -> ObjectPayload:
+    async def patch_object(
+        self,
+        info: Info,
+        input: Annotated[
+            PatchObjectInput, strawberry.argument(description="The object, and what changes of it.")
+        ],
+    ) -> ObjectPayload:
         context = info.context
         sent = {
             "key_prefix": input.key_prefix,
@@ -65,7 +77,11 @@ class ObjectMutations:
         description="Delete an object, its blobs and all documents derived from it. Bytes that no"
         " other blob names are removed soon after.",
     )
-    async def delete_object(self, info: Info, id: strawberry.ID) -> DeletePayload:
+    async def delete_object(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The object's id.")],
+    ) -> DeletePayload:
         context = info.context
         async with context.transaction() as tx:
             removed = await deleting.delete_object(tx, id=id)

@@ -153,7 +153,7 @@ class Connection:
         return Built(json_text.object_of(pairs), shape or None)
 
     def _list_of(self, item: Built) -> Built:
-        shown = self._shown(item.json.sql)
+        shown = self._shown(item.json.typed_sql)
         if shown is None:
             order = self._ordering.by(self._page.c)
             return Built(json_text.array_of(item.json, *order), list_shape(item.shape))
@@ -195,9 +195,11 @@ class Connection:
     def _end_cursor(self, *, first: bool) -> Json:
         """Return the cursor of the first or last row shown, null on an empty page."""
         nearest = first is not self._backwards  # to where the reading began
-        place: Any = 1
+        place: Any = literal_column("1")
         if not nearest:
             place = func.least(func.count(), self._size, type_=Integer)
+        elif self._looks_ahead:  # an empty page may have read the row beyond it
+            place = func.least(place, self._size, type_=Integer)
         cursors = self._in_order(self._cursor(), backwards=self._backwards)
         return json_text.scalar(cursors[place])
 

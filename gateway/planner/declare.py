@@ -68,9 +68,14 @@ def entity(
     *,
     description: str,
     scope: Callable[..., Any] | None = None,
+    named: Callable[..., Any] | None = None,
 ) -> Callable[[type[T]], type[T]]:
-    """Declare a type read from a table; ``prefix`` is that of its ids."""
-    return _type(Planned(row.__table__, prefix, scope), description)  # type: ignore[attr-defined]
+    """Declare a type read from a table; ``prefix`` is that of its ids.
+
+    ``named`` says which rows can be found by their names, where that is not all of them.
+    """
+    table = row.__table__  # type: ignore[attr-defined]
+    return _type(Planned(table, prefix, scope, named=named), description)
 
 
 def record(description: str, **columns: TypeEngine[Any]) -> Callable[[type[T]], type[T]]:

@@ -79,7 +79,9 @@ class FilterBuilder:
         self, column: ColumnElement[Any], given: Mapping[str, Any], path: tuple[str | int, ...]
     ) -> Predicate:
         folded = given.get("caseSensitive") is False
-        subject = func.lower(column, type_=column.type) if folded else column
+        subject = column
+        if folded:  # collation C, in which names are kept, knows the capitals of ASCII only
+            subject = func.lower(column.collate("default"), type_=column.type)
         parts: list[Predicate] = []
         for name, value in given.items():
             if name == "caseSensitive":
@@ -137,8 +139,9 @@ class FilterBuilder:
                 is_null = func.coalesce(_is_a(found, "null"), true(), type_=Boolean)
                 return is_null if value else not_(is_null)
             case "in" | "nin":
-                listed = self._value(path, ARRAY(JSONB), _list_checker(path))
-                inside = found == any_(listed)
+                # One JSON array: an array of jsonb would take lists in it for dimensions.
+                listed = self._value(path, JSONB(), _list_checker(path))
+                inside = found.in_(select(func.jsonb_array_elements(listed)))
                 return inside if name == "in" else _negated(inside)
             case "eq" | "ne":
                 return _OPERATORS[name](found, self._value(path, JSONB()))

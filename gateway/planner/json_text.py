@@ -55,6 +55,12 @@ class Json:
             parts.append(_quoted(text))
         return reduce(lambda left, right: left.concat(right), parts)
 
+    @property
+    def typed_sql(self) -> ColumnElement[str]:
+        """The same for functions that take any type, of which a lone literal has none."""
+        is_literal = all(isinstance(piece, str) for piece in self.pieces)
+        return cast(self.sql, Text) if is_literal else self.sql
+
 
 def _quoted(text: str) -> ColumnElement[str]:
     return literal_column("'" + text.replace("'", "''") + "'", Text)

@@ -179,9 +179,11 @@ class Planned:
         prefix: Of the entity's ids.
         scope: The rows a caller may see, where the table has no ``namespace_id``.
         record: Columns of a record in a jsonb array, by JSON key.
+        named: The rows that can be found by their names; None: all.
     """
 
     table: Table | None = None
     prefix: str | None = None
     scope: Callable[[Columns, CallerBinds], Predicate] | None = None
     record: Mapping[str, TypeEngine[Any]] | None = None
+    named: Callable[[Columns], Predicate] | None = None

@@ -72,6 +72,8 @@ class StatementBuilder:
         for name in rows.columns:
             value = self.parameter(_row_value(name), alias.c[name].type)
             query = query.where(alias.c[name] == value)
+        if target.planned.named is not None and "id" not in rows.columns:
+            query = query.where(target.planned.named(alias.c))
         return query, built.shape
 
     def _listed_root(
@@ -172,17 +174,18 @@ class StatementBuilder:
     def _either(
         self, source: sources.Either, selected: Selected, field: PlannedFieldOf, row: FromClause
     ) -> Built:
+        tagged = self._is_computed(selected)
         shapes: dict[str, ObjectShape] = {}
         branches = []
         for id_column, type_name in source.targets.items():
             target, alias = self._alias_of(type_name)
-            built = self.object_json(type_name, selected, alias, tagged=self._is_computed(selected))
+            built = self.object_json(type_name, selected, alias, tagged=tagged)
             query = select(built.json.sql).where(
                 self._scope(target, alias), alias.c.id == row.c[id_column]
             )
             branches.append((row.c[id_column].is_not(None), query.correlate(row).scalar_subquery()))
             shapes[type_name] = object_shape(built.shape)
-        return Built(json_text.or_null(case(*branches)), variant_shape(shapes))
+        return Built(json_text.or_null(case(*branches)), variant_shape(shapes, tagged=tagged))
 
     @_build.register
     def _any_node(
@@ -213,7 +216,7 @@ class StatementBuilder:
                 f"'{target.planned.prefix}'"
             )
             branches.append((is_this, value))
-        return Built(json_text.or_null(case(*branches)), variant_shape(shapes))
+        return Built(json_text.or_null(case(*branches)), variant_shape(shapes, tagged=tagged))
 
     def _is_computed(self, selected: Selected) -> bool:
         """Tell whether anything selected below is made in Python, so that its type must be told."""

@@ -42,11 +42,11 @@ class Served:
 
 
 @pytest.fixture
-async def served(database: Database, postgres_url: str, tmp_path: Path) -> AsyncIterator[Served]:
+async def served(database: Database, tmp_path: Path) -> AsyncIterator[Served]:
     first = await ensure_default(database, tmp_path / "dev-key")
     settings = Settings(max_body_bytes=100_000)
     blobs = LocalBlobStore(tmp_path / "blobs", UrlSigner(b"k" * 32, public_url="http://gateway"))
-    app = make_app(settings=settings, database=database, database_url=postgres_url, blobs=blobs)
+    app = make_app(settings=settings, database=database, blobs=blobs)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         yield Served(
             str(server.make_url("")).rstrip("/"), first.secret, session, tmp_path / "blobs"

@@ -1,0 +1,112 @@
+"""Lending: in turn, nothing lost, whatever happens to those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.database.pool import Database, open_database
+from gateway.errors import Unavailable
+
+SIZE = 2
+
+
+@pytest.fixture
+async def small(postgres_url: str) -> AsyncIterator[Database]:
+    async with open_database(postgres_url, size=SIZE) as database:
+        yield database
+
+
+async def all_at_once(database: Database) -> set[int]:
+    """Return the server's process of each connection, all of them lent at one time."""
+    meeting = asyncio.Barrier(SIZE)
+
+    async def one() -> int:
+        async with database.connection() as connection:
+            await meeting.wait()
+            pid: int = await connection.fetchval("SELECT pg_backend_pid()")
+            return pid
+
+    async with asyncio.timeout(5):
+        return set(await asyncio.gather(*[one() for _ in range(SIZE)]))
+
+
+async def test_lends_the_same_connection_again(small: Database) -> None:
+    pids = set()
+    for _ in range(5):
+        async with small.connection() as connection:
+            pids.add(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    assert len(pids) == 1
+
+
+async def test_who_waits_gets_one_in_turn(small: Database) -> None:
+    served: list[int] = []
+
+    async def ask(number: int) -> None:
+        async with small.connection() as connection:
+            served.append(number)
+            await connection.fetchval("SELECT 1")
+
+    async with small.connection(), small.connection():
+        waiting = [asyncio.create_task(ask(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        assert served == []
+    await asyncio.gather(*waiting)
+
+    assert served == list(range(6))
+
+
+async def test_nothing_is_lost_when_those_who_wait_give_up(small: Database) -> None:
+    chance = random.Random(7)  # noqa: S311 - for a schedule
+
+    async def ask() -> None:
+        async with small.connection() as connection:
+            await connection.fetchval("SELECT pg_sleep(0.001)")
+
+    for _ in range(20):
+        tasks = [asyncio.create_task(ask()) for _ in range(10)]
+        await asyncio.sleep(0)
+        for task in chance.sample(tasks, 6):
+            if chance.random() < 0.5:
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert len(await all_at_once(small)) == SIZE
+
+
+async def test_a_connection_left_in_a_transaction_is_not_lent_on(small: Database) -> None:
+    async with small.connection() as connection:
+        await connection.execute("BEGIN")
+
+    async with small.connection() as one, small.connection() as two:
+        assert not one.is_in_transaction()
+        assert not two.is_in_transaction()
+
+
+async def test_connections_that_the_server_ended_are_replaced(small: Database) -> None:
+    before = await all_at_once(small)
+    async with small.connection() as connection:
+        others = before - {await connection.fetchval("SELECT pg_backend_pid()")}
+        for pid in others:
+            await connection.execute(f"SELECT pg_terminate_backend({pid})")
+    await asyncio.sleep(0.1)  # for the news to arrive
+
+    after = await all_at_once(small)
+
+    assert len(after) == SIZE
+    assert not others & after
+
+
+async def test_tells_when_none_comes_back(small: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.database.pool.CONNECT_TIMEOUT_S", 0.05)
+    async with small.connection(), small.connection():
+        with pytest.raises(Unavailable):
+            async with small.connection():
+                pass
+
+    assert len(await all_at_once(small)) == SIZE

@@ -1,0 +1,184 @@
+"""A gateway on a database that others run: it migrates nothing, makes no key, outlives outages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gateway.database import migrate
+from gateway.database.embedded.address import running_url
+from gateway.database.embedded.options import TESTING
+from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
+from gateway.database.state import open_state
+from tests.conftest import lent_folder
+from tests.serve.gateways import LINUX, VIEWER, Gateway, processes_of, run, serving, until
+
+
+class Elsewhere:
+    """A PostgreSQL that comes back at the same address when it is started anew."""
+
+    def __init__(self, postgres: EmbeddedPostgres, folder: Path) -> None:
+        self._postgres = postgres
+        self._socket = folder / "socket"
+        self._lead_to_socket()
+        before, _, _ = postgres.url.partition("?")
+        self.url = f"{before}?host={quote(str(self._socket))}"
+
+    def stop(self) -> None:
+        self._postgres.stop()
+
+    def start(self) -> None:
+        self._postgres.start()
+        self._lead_to_socket()
+
+    def _lead_to_socket(self) -> None:
+        _, _, folder = self._postgres.url.partition("?host=")
+        self._socket.unlink(missing_ok=True)
+        self._socket.symlink_to(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A gateway, its database, and a key that was made for it."""
+
+    gateway: Gateway
+    database: Elsewhere
+    key: str
+
+    def ask(self) -> tuple[int, Any]:
+        answer = self.gateway.post(VIEWER, key=self.key, namespace="production")
+        return answer.status, answer.json
+
+    def readiness(self) -> tuple[int, dict[str, str]]:
+        answer = self.gateway.get("/readyz")
+        return answer.status, answer.json
+
+
+ANSWER = (200, {"data": {"viewer": {"namespace": {"namespaceName": "production"}}}})
+READY = (200, {"status": "ok", "database": "ok", "blobs": "ok", "migrations": "ok"})
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Elsewhere]:
+    with (
+        lent_folder() as folder,
+        open_state(folder / "elsewhere") as state,
+        open_postgres(state, settings=TESTING) as postgres,
+    ):
+        yield Elsewhere(postgres, folder)
+
+
+@pytest.fixture(scope="module")
+def outside(database: Elsewhere) -> Iterator[Outside]:
+    """Everything is made as the command line makes it."""
+    variables = {"GATEWAY_DATABASE_URL": database.url}
+    assert run("migrate", variables=variables).status == 0
+    assert run("namespaces", "create", "production", variables=variables).status == 0
+    made = run(
+        *("keys", "create", "frontend", "--permission", "read", "--json"), variables=variables
+    )
+    assert (made.status, made.complaint) == (0, "")
+    with (
+        lent_folder() as folder,
+        serving(folder / "state", variables=variables) as gateway,
+    ):
+        yield Outside(gateway, database, json.loads(made.output)["secret"])
+
+
+@pytest.fixture
+def ready(outside: Outside) -> Iterator[Outside]:
+    """The same, which the test leaves ready again."""
+    assert outside.readiness() == READY
+    yield outside
+    assert outside.readiness() == READY
+
+
+async def test_old_tables_are_told_and_migrate_mends_them(
+    migrated_database_url: str, state_folder: Path
+) -> None:
+    await migrate.down(migrated_database_url, "-1")
+    variables = {"GATEWAY_DATABASE_URL": migrated_database_url}
+
+    refused = run("serve", "--port", "0", "--state", state_folder, variables=variables)
+    mended = run("migrate", variables=variables)
+
+    assert refused.status == 1
+    assert refused.complaint == (
+        "gateway: the tables of GATEWAY_DATABASE_URL are older than this gateway;"
+        " run `gateway migrate`\n"
+    )
+    assert (mended.status, mended.complaint) == (0, "")
+    assert mended.output == f"The database is at revision {migrate.head()}.\n"
+    assert not await migrate.pending(migrated_database_url)
+
+
+@LINUX
+def test_makes_no_key_and_no_database(outside: Outside) -> None:
+    gateway = outside.gateway
+
+    assert (gateway.ready["api_key"], gateway.ready["namespace"]) == (None, None)
+    assert gateway.output == (
+        f"GraphiQL  {gateway.ready['graphql']}\nAPI key   make one with `gateway keys create`\n"
+    )
+    assert not (gateway.state / "dev-key").exists()
+    assert running_url(gateway.state) is None
+    assert len(processes_of(gateway.state)) == 1
+
+
+def test_answers_a_key_of_the_command_line_and_no_other(outside: Outside) -> None:
+    assert outside.ask() == ANSWER
+    assert outside.gateway.post(VIEWER, key="sk_wrong", namespace="production").status == 401
+    assert outside.gateway.post(VIEWER, key=outside.key, namespace="nowhere").status == 400
+
+
+def test_an_outage_is_told_and_passes(ready: Outside) -> None:
+    ready.database.stop()
+
+    status, parts = ready.readiness()
+    assert (status, parts["status"], parts["blobs"]) == (503, "unavailable", "ok")
+    assert parts["database"] == "the database gives no connection; try again"
+    assert parts["migrations"] != "ok"
+    assert ready.gateway.get("/healthz").status == 200
+    _, answer = ready.ask()
+    assert [each["extensions"] for each in answer["errors"]] == [{"code": "UNAVAILABLE"}]
+
+    ready.database.start()
+
+    until(lambda: ready.readiness() == READY, "the gateway has its database again")
+    assert ready.ask() == ANSWER
+    assert "Traceback" not in ready.gateway.complaint
+
+
+async def test_tables_that_were_taken_back_are_told(ready: Outside) -> None:
+    await migrate.down(ready.database.url, "-1")
+
+    status, parts = ready.readiness()
+    await migrate.up(ready.database.url)
+
+    assert (status, parts) == (
+        503,
+        READY[1]
+        | {
+            "status": "unavailable",
+            "migrations": "the database lacks migrations; run `gateway migrate`",
+        },
+    )
+
+
+def test_a_lost_blob_store_is_told(ready: Outside) -> None:
+    blobs = ready.gateway.state / "blobs"
+    away = blobs.rename(blobs.with_name("away"))
+
+    status, parts = ready.readiness()
+    away.rename(blobs)
+
+    assert (status, parts) == (
+        503,
+        READY[1] | {"status": "unavailable", "blobs": "the blob store gives no answer; try again"},
+    )

@@ -1,0 +1,202 @@
+"""What keeps a gateway from starting is told in one line."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from gateway.cli import main
+from gateway.commands import announcing
+from gateway.database import migrate
+from gateway.database.state import CannotStart
+from gateway.settings import InvalidSetting, Settings
+from tests.serve.gateways import Gateway, run
+
+
+def refused(*arguments: str | Path, **variables: str) -> str:
+    """Return the one line that is said of a start."""
+    ended = run("serve", "--port", "0", *arguments, variables=variables)
+    assert (ended.status, ended.output) == (1, ""), ended
+    (line,) = ended.complaint.splitlines()
+    assert line.startswith("gateway: ")
+    assert "secret" not in line
+    return line.removeprefix("gateway: ")
+
+
+def test_a_state_folder_in_use(served: Gateway) -> None:
+    line = refused("--state", served.state, "--ready-file", served.ready_file)
+
+    assert line == (
+        f"the state folder {served.state} is in use by another gateway"
+        f" (process id {served.process.pid}); stop that one, or give this one a folder of its own"
+        " with --state"
+    )
+    assert served.ready_file.exists()
+    assert served.get("/readyz").status == 200
+
+
+def test_a_port_in_use(served: Gateway, state_folder: Path) -> None:
+    port = urlsplit(served.ready["graphql"]).port
+
+    line = refused("--state", state_folder, "--port", str(port))
+
+    assert line == (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use;"
+        " --port 0 takes one that is free"
+    )
+    assert not state_folder.exists()
+
+
+def test_an_unknown_variable(state_folder: Path) -> None:
+    line = refused("--state", state_folder, GATEWAY_DATABSE_URL="x")
+
+    assert line.startswith("GATEWAY_DATABSE_URL is no setting; the settings are GATEWAY_DATABASE_")
+
+
+def test_a_database_that_is_not_there(state_folder: Path) -> None:
+    ready_file = state_folder.parent / "ready.json"
+    ready_file.write_text("left behind by a gateway that was killed")
+
+    line = refused(
+        *("--state", state_folder, "--ready-file", ready_file),
+        GATEWAY_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/none",
+    )
+
+    assert line.startswith("cannot connect to the database: ")
+    # Whoever waits for the file would take this gateway for ready.
+    assert not ready_file.exists()
+
+
+def test_a_database_without_tables(fresh_database_url: str, state_folder: Path) -> None:
+    line = refused("--state", state_folder, GATEWAY_DATABASE_URL=fresh_database_url)
+
+    assert line == (
+        "the tables of GATEWAY_DATABASE_URL are older than this gateway; run `gateway migrate`"
+    )
+
+
+async def test_a_database_of_a_newer_gateway(
+    migrated_database_url: str, state_folder: Path
+) -> None:
+    connection = await asyncpg.connect(migrated_database_url)
+    await connection.execute("UPDATE alembic_version SET version_num = '99991231_2359'")
+    await connection.close()
+
+    line = refused("--state", state_folder, GATEWAY_DATABASE_URL=migrated_database_url)
+
+    assert line.startswith(
+        "the database is at revision 99991231_2359, which this gateway does not know: it was"
+        " migrated by a newer one. Run that one, "
+    )
+
+
+# The same, in this process
+
+
+def test_examples_for_a_database_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://127.0.0.1:1/none")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--demo"])
+
+    assert ended.value.code == 1
+    assert "for GATEWAY_DATABASE_URL run `gateway demo`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--port", port])
+
+    assert ended.value.code == 2
+    assert "Invalid value for '--port'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["16M", "0", "-1", "1.5", "²", " "])
+def test_a_setting_has_to_be_a_whole_number(text: str) -> None:
+    with pytest.raises(InvalidSetting) as raised:
+        Settings.from_environment({"GATEWAY_MAX_BODY_BYTES": text})
+
+    assert str(raised.value) == (
+        f"GATEWAY_MAX_BODY_BYTES is {text!r}; it has to be a whole number above 0"
+    )
+
+
+@pytest.mark.parametrize("text", ["gateway.example.org", "ftp://example.org", "/files"])
+def test_links_have_to_begin_with_an_address(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="it has to begin with http:// or https://"):
+        Settings.from_environment({"GATEWAY_PUBLIC_URL": text})
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    variables = dict.fromkeys(("GATEWAY_PUBLIC_URL", "GATEWAY_MAX_BODY_BYTES"), "")
+
+    assert Settings.from_environment(variables) == Settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://me:secret@host/none",
+        "postgresql://me:secret@host:port/none",
+        "postgresql://me:secret@[::/none",
+    ],
+)
+async def test_shows_how_the_url_of_a_database_looks(url: str) -> None:
+    with pytest.raises(CannotStart, match="like postgresql://user:password@host:5432") as raised:
+        await migrate.pending(url)
+
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_database_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "CONNECT_TIMEOUT_S", 0.1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none"
+
+        with pytest.raises(CannotStart, match="cannot connect to the database: no answer within"):
+            await migrate.pending(url)
+
+
+def test_a_ready_file_needs_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="cannot be written: its folder is missing"):
+        announcing.clear(tmp_path / "nowhere" / "ready.json")
+
+
+def test_only_a_file_is_a_ready_file() -> None:
+    """Root could remove the device for all others."""
+    with pytest.raises(CannotStart, match="/dev/null cannot be written: it is no file"):
+        announcing.clear(Path("/dev/null"))
+
+    assert Path("/dev/null").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_private", "address"),
+    [
+        ("127.0.0.1", True, "127.0.0.1"),
+        ("localhost", True, "localhost"),
+        ("::1", True, "[::1]"),
+        ("0.0.0.0", False, "127.0.0.1"),  # noqa: S104
+        ("::", False, "[::1]"),
+        ("", False, "127.0.0.1"),
+        ("192.0.2.1", False, "192.0.2.1"),
+        ("example.org", False, "example.org"),
+    ],
+)
+def test_tells_whether_others_can_reach_it_and_where_it_is(
+    host: str, is_private: bool, address: str
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        url = announcing.address_of(listening, host)
+        port = listening.getsockname()[1]
+
+    assert (announcing.is_loopback(host), url) == (is_private, f"http://{address}:{port}")
