@@ -30,9 +30,7 @@ SCHEMA = web.AppKey("schema", GatewaySchema)
 MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context")
 
 
-def make_app(
-    *, settings: Settings, database: Database, blobs: LocalBlobStore
-) -> web.Application:
+def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -> web.Application:
     """Return the gateway as an application that is ready to be run."""
     reader = Reader(database)
     limits = Limits(

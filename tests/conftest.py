@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many random reads to compare with the reference (a nightly run: 10000)",
     )
     parser.addoption(
-        "--differential-seed", type=int, default=1, help="the seed of the first random read"
+        "--differential-seed", type=int, default=1, help="the seed of the rows and the first read"
     )
     parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"

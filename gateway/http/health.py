@@ -17,19 +17,40 @@ Check = Callable[[], Awaitable[None]]
 
 def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
     """Return `/healthz`, the process, and `/readyz`, everything that it needs, by name."""
+    readiness = Readiness(checks)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def look() -> web.Response:
-        outcomes = await asyncio.gather(*map(_outcome, checks.values()))
-        parts = dict(zip(checks, outcomes, strict=True))
+    async def readyz(_: web.Request) -> web.Response:
+        parts = await readiness.parts()
         ready = all(outcome == "ok" for outcome in parts.values())
         return web.json_response(
             {"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503
         )
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+
+
+class Readiness:
+    """Looks at all parts at once; whoever asks meanwhile gets the same answer.
+
+    Anybody may ask, as often as they like, and a look takes connections and writes a file.
+    """
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._look: asyncio.Task[dict[str, str]] | None = None
+
+    async def parts(self) -> dict[str, str]:
+        """Return what is said of each part: ok, or what is wrong."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._outcomes())
+        return await asyncio.shield(self._look)
+
+    async def _outcomes(self) -> dict[str, str]:
+        outcomes = await asyncio.gather(*map(_outcome, self._checks.values()))
+        return dict(zip(self._checks, outcomes, strict=True))
 
 
 async def _outcome(check: Check) -> str:

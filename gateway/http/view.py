@@ -72,6 +72,7 @@ class View(GraphQLView[Context, None]):
         """Answer a POST of a query that is planned already; None for all others."""
         if request.method != "POST" or request.content_type != "application/json":
             return None
+        context = await self.get_context(request, None)  # the key before the body
         try:
             body = strict_json.decode(await request.read())
         except ValueError:
@@ -86,7 +87,6 @@ class View(GraphQLView[Context, None]):
             or not isinstance(name, str | NoneType)
         ):
             return None
-        context = await self.get_context(request, None)
         answer = await self._gateway_schema.answer(query, variables or {}, name, context)
         if answer is None:
             return None

@@ -171,7 +171,8 @@ class SourceAudit:
         if target is None:
             return
         if source.where is not None:
-            yield from built(at.row.title, "the predicate `where`", source.where, target.table.c)
+            title, columns = target.table.name, target.table.c
+            yield from built(title, "the predicate `where`", source.where, columns)
         if at.row is ROOT:
             if source.column is not None or source.flags:
                 yield "lists all rows at a root: a column and flags, which go by a row, do nothing"
@@ -179,9 +180,9 @@ class SourceAudit:
         if source.column is not None:
             # A page goes on by id, so the index has to as well.
             yield from _back_reference(at, target.table, source.column, "id")
-        columns = (target.table.c, at.row.columns)
         for flag, condition in source.flags.items():
-            yield from built(at.row.title, f"the predicate of {flag}", condition, *columns)
+            both = (target.table.c, at.row.columns)
+            yield from built(at.row.title, f"the predicate of {flag}", condition, *both)
 
     # ---- derived objects ----------------------------------------------------------------------
 
@@ -257,6 +258,9 @@ def _back_reference(at: Place, table: Table, column: str, *more: str) -> Problem
     """Return what is wrong with finding the rows of which a column names this one."""
     if column not in table.c:
         yield _no_column(table.name, column)
+        return
+    if "id" not in at.row.columns:
+        yield _no_column(at.row.title, "id")
         return
     if at.row.table is not None and not has_foreign_key(table, column, at.row.table):
         yield _no_foreign_key(table, column, at.row.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from graphql import (
@@ -171,8 +172,7 @@ def shape_of(value: Any) -> Any:
     """Return the part of a variable's value that may change a statement's text.
 
     Booleans (@skip), enums, the keys of objects and where null stands do; other scalars and the
-    lengths of
-    lists of them are bound as parameters and do not.
+    lengths of lists of them are bound as parameters and do not.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -182,6 +182,6 @@ def shape_of(value: Any) -> Any:
         if value and isinstance(value[0], dict | list):
             return (list, tuple(shape_of(each) for each in value))
         return list
-    if type(value) in (str, int, float):
+    if type(value) in (str, int, float, datetime):
         return type(value)
     return value

@@ -313,7 +313,7 @@ def test_refuses_a_computed_field(kind: Any, declared: Any, problem: str) -> Non
             "unknown column of a list's predicate",
             BookConnection,
             many("shelf_id", where=lambda book: book.name == "", description=""),
-            "the predicate `where` cannot be built over shelves: AttributeError: name",
+            "the predicate `where` cannot be built over books: AttributeError: name",
         ),
         fault(
             "unknown column of a flag",

@@ -14,6 +14,7 @@ from gateway.planner.declare import (
     embedded,
     embedded_type,
     entity,
+    listed,
     members,
     one,
     record,
@@ -23,7 +24,19 @@ from gateway.planner.node import Node
 from gateway.planner.sources import CallerBinds, Columns, DerivedQuery, Predicate
 from gateway.schema import GatewaySchema
 
-from .planted import BookRow, OwnerRow, Query, Shelf, ShelfRow, Writing, bad, ids, problems, rows
+from .planted import (
+    Book,
+    BookRow,
+    OwnerRow,
+    Query,
+    Shelf,
+    ShelfRow,
+    Writing,
+    bad,
+    ids,
+    problems,
+    rows,
+)
 
 NO_COLUMN = "has no column {0}, nor {0}_id to name another row; declare where it comes from"
 ID = column("id", description="")
@@ -141,10 +154,12 @@ def test_refuses_a_field_that_a_record_does_not_have() -> None:
         word: str = strawberry.field(description="")
         shelf: Shelf | None = strawberry.field(description="")
         other: Shelf | None = one("other_id", description="")
+        books: list[Book] = listed("shelf_id", order="place", description="")
 
     assert problems(bad(list[Note], unnested("labels", description=""))) == [
         f"Note.word: a record of Note {NO_COLUMN.format('word')}",
         "Note.other: a record of Note has no column other_id",
+        "Note.books: a record of Note has no column id",
     ]
 
 

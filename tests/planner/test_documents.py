@@ -140,6 +140,18 @@ async def test_the_short_road_gives_the_same_bytes(
     )
 
 
+async def test_a_plan_serves_any_moment(engine: Engine) -> None:
+    query = (
+        "query ($since: DateTime!) { buckets(filter: {createdAt: {gte: $since}}) { totalCount } }"
+    )
+    context = engine.context()
+    await engine.schema.execute(query, {"since": "2026-01-01T00:00:00Z"}, context)
+
+    short = await engine.schema.answer(query, {"since": "2999-01-01T00:00:00Z"}, None, context)
+
+    assert short == b'{"data":{"buckets":{"totalCount":0}}}'
+
+
 async def test_the_short_road_knows_operations_by_name(engine: Engine) -> None:
     query = "query A { buckets { totalCount } } query B { collections { totalCount } }"
     context = engine.context()

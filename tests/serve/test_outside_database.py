@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import pytest
 
 from gateway.database import migrate
@@ -169,6 +170,18 @@ async def test_tables_that_were_taken_back_are_told(ready: Outside) -> None:
             "migrations": "the database lacks migrations; run `gateway migrate`",
         },
     )
+
+
+async def test_goes_on_after_a_newer_gateway_has_migrated(ready: Outside) -> None:
+    """In a roll-out, until the newer one has come up."""
+    connection = await asyncpg.connect(ready.database.url)
+    await connection.execute("UPDATE alembic_version SET version_num = '99991231_2359'")
+
+    readiness = ready.readiness()
+    await connection.execute("UPDATE alembic_version SET version_num = $1", migrate.head())
+    await connection.close()
+
+    assert readiness == READY
 
 
 def test_a_lost_blob_store_is_told(ready: Outside) -> None:
