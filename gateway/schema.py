@@ -25,7 +25,7 @@ from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
 from gateway.objects.mutations import ObjectMutations
 from gateway.objects.queries import ObjectQueries
-from gateway.planner.audit import audit
+from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
 from gateway.planner.operation import Operation

@@ -7,8 +7,8 @@ from typing import Annotated
 import strawberry
 
 from gateway import listings
+from gateway.buckets.tables import stands
 from gateway.buckets.types import Bucket, BucketConnection
-from gateway.enums import Status
 from gateway.planner.declare import many
 from gateway.planner.rows import by_id_or_name
 
@@ -16,7 +16,7 @@ from gateway.planner.rows import by_id_or_name
 @strawberry.type
 class BucketQueries:
     buckets: BucketConnection = many(
-        where=lambda bucket: bucket.status != Status.IN_PROGRESS,
+        where=stands,
         listing=listings.BUCKETS,
         description="All buckets but those being deleted, in the order they were made.",
     )

@@ -8,9 +8,11 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON
@@ -67,3 +69,13 @@ class BucketTallyRow(Tenant, Row):
             ondelete="CASCADE",
         ),
     )
+
+
+def stands(bucket: Any) -> ColumnElement[bool]:
+    """Tell whether a bucket is not being deleted; only so can it be found by its name.
+
+    Written out, not a parameter: the index of names is one of these rows only, and PostgreSQL has
+    to see that when it plans.
+    """
+    standing: ColumnElement[bool] = bucket.status != literal_column("'IN_PROGRESS'")
+    return standing

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.sql import ColumnElement
 
 from gateway import listings
-from gateway.buckets.tables import BucketRow, BucketTallyRow
+from gateway.buckets.tables import BucketRow, BucketTallyRow, stands
 from gateway.enums import Status
 from gateway.objects.tables import ObjectRow
 from gateway.planner.declare import embedded, embedded_type, entity, many, sql
@@ -86,7 +86,7 @@ class StorageStats:
     BucketRow,
     "bkt",
     # One that is being deleted has left its name to others.
-    named=lambda bucket: bucket.status != Status.IN_PROGRESS,
+    named=stands,
     description="A named place for objects, with the schema that they fit.",
 )
 class Bucket(Node):

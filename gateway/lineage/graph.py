@@ -6,7 +6,7 @@ cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sqlalchemy import CTE, Boolean, DateTime, Integer, column, text
 from sqlalchemy.sql.elements import BindParameter
@@ -94,12 +94,9 @@ _ENDS = {
 }
 
 
-def lineage_arguments(
-    direction: LineageDirection, most_nodes: int, extra: Mapping[str, Argument] | None = None
-) -> dict[str, Argument]:
+def lineage_arguments(direction: LineageDirection, most_nodes: int) -> dict[str, Argument]:
     """Return the arguments of a `lineage` field, with its defaults."""
     return {
-        **(extra or {}),
         "direction": Argument(LineageDirection | None, direction, "Which way to go."),
         "depth": Argument(int | None, _DEPTH, f"How many steps, at most: 0 to {DEEPEST}."),
         "max_nodes": Argument(

@@ -28,11 +28,11 @@ def _may_see(info: Info, id_: str) -> bool:
 class LineageQueries:
     lineage: LineageGraph = derived(
         lineage_query(LineageDirection.BOTH, 1000),
-        arguments=lineage_arguments(
-            LineageDirection.BOTH,
-            1000,
-            {"id": Argument(strawberry.ID, strawberry.UNSET, "An object or a document.")},
-        ),
+        arguments={
+            "id": Argument(strawberry.ID, strawberry.UNSET, "An object or a document."),
+            **lineage_arguments(LineageDirection.BOTH, 1000),
+            "direction": Argument(LineageDirection, LineageDirection.BOTH, "Which way to go."),
+        },
         description="Everything above and below an object or a document, in one call.",
     )
 

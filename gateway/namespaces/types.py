@@ -8,7 +8,7 @@ import strawberry
 from sqlalchemy import BigInteger, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
-from gateway.buckets.tables import BucketRow, BucketTallyRow
+from gateway.buckets.tables import BucketRow, BucketTallyRow, stands
 from gateway.collections.tables import CollectionTallyRow
 from gateway.enums import KeyStatus, Permission
 from gateway.namespaces.key_status import status_of
@@ -37,7 +37,7 @@ def _buckets(namespace: Columns) -> ColumnElement[int]:
     return (
         select(func.count())
         .select_from(BucketRow)
-        .where(BucketRow.namespace_id == namespace.id, BucketRow.status != "IN_PROGRESS")
+        .where(BucketRow.namespace_id == namespace.id, stands(BucketRow))
         .scalar_subquery()
     )
 

@@ -252,7 +252,7 @@ class StatementBuilder:
         of_link = PlannedFieldOf(sources.Either(source.targets), field.types)
         built = self._build(of_link.source, selected, of_link, link)
         query = select(
-            json_text.array_of(built.json, link.c[source.order], link.c.collection_id).sql
+            json_text.array_of(built.json, link.c[source.order], *link.primary_key).sql
         ).where(link.c.namespace_id == self._namespace(), link.c[source.column] == row.c.id)
         return Built(json_text.of_aggregate(query.correlate(row)), list_shape(built.shape))
 

@@ -21,5 +21,5 @@ WHERE objects_2.namespace_id = $2::VARCHAR AND objects_2.bucket_id = buckets_1.i
  LIMIT $3::INTEGER + 1) AS page_3
 HAVING true) || '}' AS anon_1
 FROM buckets AS buckets_1
-WHERE buckets_1.namespace_id = $2::VARCHAR AND buckets_1.bucket_name = $7::VARCHAR COLLATE "C" AND buckets_1.status != $8::VARCHAR
+WHERE buckets_1.namespace_id = $2::VARCHAR AND buckets_1.bucket_name = $7::VARCHAR COLLATE "C" AND buckets_1.status != 'IN_PROGRESS'
 ) END

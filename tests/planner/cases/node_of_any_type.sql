@@ -4,11 +4,11 @@ SELECT '{"id":"' || collections_1.id || '","collectionName":' || CAST(to_json(co
 FROM buckets AS buckets_3
 WHERE buckets_3.namespace_id = $1::VARCHAR AND buckets_3.id = collection_sources_2.bucket_id) WHEN (collection_sources_2.source_collection_id IS NOT NULL) THEN (SELECT '{"id":"' || collections_4.id || '"}' AS anon_4
 FROM collections AS collections_4
-WHERE collections_4.namespace_id = $1::VARCHAR AND collections_4.id = collection_sources_2.source_collection_id) END, 'null'), ',' ORDER BY collection_sources_2.position, collection_sources_2.collection_id), '') || ']' AS anon_2
+WHERE collections_4.namespace_id = $1::VARCHAR AND collections_4.id = collection_sources_2.source_collection_id) END, 'null'), ',' ORDER BY collection_sources_2.position, collection_sources_2.namespace_id, collection_sources_2.collection_id, collection_sources_2.position), '') || ']' AS anon_2
 FROM collection_sources AS collection_sources_2
 WHERE collection_sources_2.namespace_id = $1::VARCHAR AND collection_sources_2.collection_id = collections_1.id) || ',"downstream":' || (SELECT '[' || coalesce(string_agg(coalesce(CASE WHEN (collection_sources_5.collection_id IS NOT NULL) THEN (SELECT '{"id":"' || collections_6.id || '"}' AS anon_6
 FROM collections AS collections_6
-WHERE collections_6.namespace_id = $1::VARCHAR AND collections_6.id = collection_sources_5.collection_id) END, 'null'), ',' ORDER BY collection_sources_5.collection_id, collection_sources_5.collection_id), '') || ']' AS anon_5
+WHERE collections_6.namespace_id = $1::VARCHAR AND collections_6.id = collection_sources_5.collection_id) END, 'null'), ',' ORDER BY collection_sources_5.collection_id, collection_sources_5.namespace_id, collection_sources_5.collection_id, collection_sources_5.position), '') || ']' AS anon_5
 FROM collection_sources AS collection_sources_5
 WHERE collection_sources_5.namespace_id = $1::VARCHAR AND collection_sources_5.source_collection_id = collections_1.id) || '}' AS anon_1
 FROM collections AS collections_1

@@ -13,8 +13,8 @@ from strawberry.utils.str_converters import to_snake_case
 
 from gateway.database.base import IdText
 from gateway.planner import sources
-from gateway.planner.audit_places import ROOT, SHAPES, Place, Row
-from gateway.planner.audit_tables import has_foreign_key, has_index, in_namespace, one_is_set
+from gateway.planner.audit.places import ROOT, SHAPES, Place, Row
+from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
 from gateway.planner.catalog import Catalog
 from gateway.planner.sources import Planned, Source
 

@@ -6,7 +6,7 @@ import pytest
 import strawberry
 from sqlalchemy import CTE, literal_column, select
 
-from gateway.planner.audit import WrongDeclarations
+from gateway.planner.audit.auditor import WrongDeclarations
 from gateway.planner.declare import (
     any_node,
     column,

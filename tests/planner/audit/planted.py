@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSON, JSONB
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.database.base import IdText
-from gateway.planner.audit import WrongDeclarations
+from gateway.planner.audit.auditor import WrongDeclarations
 from gateway.planner.declare import embedded_type, entity, record
 from gateway.planner.node import Node, PageInfo
 from gateway.scalars import SCALARS
