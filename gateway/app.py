@@ -16,7 +16,7 @@ from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
-from gateway.http.health import health_routes
+from gateway.http.health import Check, health_routes
 from gateway.http.sockets import close_sockets_at_end
 from gateway.http.view import View
 from gateway.limits import Limits
@@ -41,7 +41,6 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
     )
     authenticator = Authenticator(database)
     housekeeper = Housekeeper(database, blobs)
-    older = migrate.known() - {migrate.head()}
 
     def make_context(caller: Caller) -> Context:
         return Context(
@@ -53,18 +52,6 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
             authenticator=authenticator,
             housekeeper=housekeeper,
         )
-
-    async def check_database() -> None:
-        async with database.connection() as connection:
-            await connection.execute("SELECT 1")
-
-    async def check_migrations() -> None:
-        async with database.connection() as connection:
-            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-        # A newer one is no reason to send nobody here: in a roll-out the database is migrated
-        # first, and this gateway serves until the new ones do.
-        if revision is None or revision in older:
-            raise Unavailable("the database lacks migrations; run `gateway migrate`")
 
     async def background(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(housekeeper.run())
@@ -80,18 +67,29 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
     app.router.add_route("*", GRAPHQL, View(app[SCHEMA], authenticator, make_context))
     app.router.add_get("/", _to_graphiql)
     app.add_routes(blob_routes(blobs))
-    app.add_routes(
-        health_routes(
-            {
-                "database": check_database,
-                "blobs": blobs.check,
-                "migrations": check_migrations,
-            }
-        )
-    )
+    app.add_routes(health_routes(_readiness(database, blobs)))
     app.cleanup_ctx.append(background)
     close_sockets_at_end(app)
     return app
+
+
+def _readiness(database: Database, blobs: LocalBlobStore) -> dict[str, Check]:
+    """Return what `/readyz` looks at."""
+    older = migrate.known() - {migrate.head()}
+
+    async def check_database() -> None:
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def check_migrations() -> None:
+        async with database.connection() as connection:
+            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+        # A newer one is no reason to send nobody here: in a roll-out the database is migrated
+        # first, and this gateway serves until the new ones do.
+        if revision is None or revision in older:
+            raise Unavailable("the database lacks migrations; run `gateway migrate`")
+
+    return {"database": check_database, "blobs": blobs.check, "migrations": check_migrations}
 
 
 async def _to_graphiql(_: web.Request) -> web.Response:
