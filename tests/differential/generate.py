@@ -286,7 +286,7 @@ class Generator:
             kind = get_named_type(made.type).name.removesuffix("Connection")
             rows, given = self._list_arguments(kind, made, rows, filtered)
         elif name == "lineage":
-            given = self._lineage_arguments(parent)
+            given = self._lineage_arguments(parent, made)
         elif "expiresIn" in made.args:
             seconds = [None, 1, 60, 604800] + ([0] if self._spoil(0.5) else [])
             tree = Tree("Int", lambda: self._random.choice(seconds))
@@ -346,14 +346,17 @@ class Generator:
             return {"name": self._put(Tree("String", name))}
         return {"id": self._put(Tree("ID", lambda: self._id(prefix)))}
 
-    def _lineage_arguments(self, parent: GraphQLObjectType) -> dict[str, str]:
+    def _lineage_arguments(self, parent: GraphQLObjectType, made: GraphQLField) -> dict[str, str]:
         random = self._random
         depths = [0, 1, 1, 2, 3, 10, None] + ([101] if self._spoil(0.5) else [])
         # The rows of a level that is cut in two have no order: whole levels, or nothing is cut.
         sizes = [None, None, 1000, 1, 1, 2] + ([0] if self._spoil(0.5) else [])
-        ways = ["UPSTREAM", "DOWNSTREAM", "BOTH", None]
+        ways: list[str | None] = ["UPSTREAM", "DOWNSTREAM", "BOTH"]
+        direction = str(made.args["direction"].type)
+        if not direction.endswith("!"):
+            ways.append(None)
         given = {
-            "direction": Tree("LineageDirection", lambda: random.choice(ways)),
+            "direction": Tree(direction, lambda: random.choice(ways)),
             "depth": Tree("Int", lambda: random.choice(depths)),
             "maxNodes": Tree("Int", lambda: random.choice(sizes)),
         }
@@ -397,9 +400,9 @@ class Generator:
     def _ends(
         self, kind: str, order: Sequence[Mapping[str, str]], cursors: Sequence[str]
     ) -> dict[str, str]:
-        if self._spoil(0.8):
-            if others := self._cursors(kind, self._other_order(kind, order)):
-                cursors = [self._random.choice(others)]
+        others = self._cursors(kind, self._other_order(kind, order))
+        if others and self._spoil(0.8):
+            cursors = [self._random.choice(others)]
         ends = Tree("String", lambda: self._random.choice(cursors) if self._chance(0.75) else None)
         names = self._random.choice([["after"], ["after"], ["before"], ["after", "before"]])
         return {name: self._put(ends) for name in names}
