@@ -117,7 +117,7 @@ def open_gateway(url: str, folder: Path, headers: dict[str, str]) -> Iterator[Ga
     """
     ready = folder / "ready.json"
     settings = {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATABASE_POOL_SIZE": str(limit.POOL_SIZE)}
-    command = ["-m", "gateway", "serve", "--port", "0", "--state", str(folder / "state")]
+    command = ["-m", "gateway", "serve", "--port", "0", "--state", str(folder / "gateway")]
     with _running([*command, "--ready-file", str(ready)], settings, folder / "log") as process:
         until = time.monotonic() + START_TIMEOUT_S
         while not ready.exists():
