@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from gateway.database.pool import Database, open_database
-from gateway.schema import GatewaySchema, make_schema
+from gateway.schema import make_schema
 from tests.conftest import Server
 
 from .comparing import Cursors
@@ -21,14 +21,13 @@ class Written:
     """A world and the database that holds it; ``bare``: as a role that sees every namespace."""
 
     world: World
-    schema: GatewaySchema
     database: Database
     bare: Database
 
     def comparison(self, *, bare: bool = False, cursors: Cursors | None = None) -> Comparison:
-        self.schema.forget_plans()
+        """Return one with a schema of its own: no document or plan is left of another test."""
         database = self.bare if bare else self.database
-        return Comparison(self.world, self.schema, database, cursors or Cursors())
+        return Comparison(self.world, make_schema(), database, cursors or Cursors())
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +41,7 @@ async def written(
         open_database(server.url(name)) as database,
         open_database(server.postgres.superuser_url(name)) as bare,
     ):
-        yield Written(world, make_schema(), database, bare)
+        yield Written(world, database, bare)
 
 
 @pytest.fixture

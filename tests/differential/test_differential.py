@@ -21,3 +21,7 @@ async def test_answers_as_the_reference_does(
     tell(f"from seed {seed}: {dict(comparison.counts)}")
     if difference is not None:
         pytest.fail(str(await shrink(comparison, difference)), pytrace=False)
+    # Of these many, each way was really gone.
+    counts = comparison.counts
+    assert min(counts["short road"], counts["telling"]) > checks / 3
+    assert counts["invalid"] < counts["documents"] / 20

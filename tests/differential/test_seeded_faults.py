@@ -47,7 +47,6 @@ async def test_finds(
 
     with seeded(fault):
         difference = await comparison.search(count(1), MOST_CHECKS)
-    written.schema.forget_plans()
 
     tell(f"{fault.name}: {comparison.counts['checks']} checks")
     assert difference is not None
