@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, parse, specified_rules
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionContext
 
 from gateway.buckets.mutations import BucketMutations
@@ -28,17 +26,15 @@ from gateway.objects.queries import ObjectQueries
 from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
-from gateway.planner.operation import Operation
 from gateway.planner.plan import PlanCache
+from gateway.planner.prepared import PreparedTexts
 from gateway.scalars import SCALARS
 from gateway.status_queries import StatusQueries
 from gateway.user_errors import ConflictError, FieldError
 
 logger = logging.getLogger(__name__)
 
-DOCUMENTS_KEPT = 512
-# Longer texts are prepared anew each time: nobody can fill the memory with documents.
-LONGEST_KEPT = 64 * 1024
+PLANS_KEPT = 512
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -66,60 +62,47 @@ class Mutation(
 
 
 class GatewaySchema(strawberry.Schema):
-    """Strawberry's schema, which parses and validates each text once, and reads by plans."""
+    """Strawberry's schema, which parses and validates each text once, and reads by plans.
+
+    ``texts`` and ``plans`` are what is kept of both, with counts of hits and misses.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         schema = self._schema
         catalog = Catalog(schema)
         audit(schema, catalog)
-        self._plans = PlanCache()
+        self.texts = PreparedTexts(schema)
+        self.plans = PlanCache(PLANS_KEPT)
         self.execution_context_class = type(
             "BoundPlanExecutor",
             (PlanExecutor,),
-            {"catalog": catalog, "plans": self._plans},
+            {"catalog": catalog, "plans": self.plans},
         )
-
-        def prepare(text: str) -> tuple[DocumentNode, list[GraphQLError]]:
-            document = parse(text)
-            return document, validate_document(schema, document, tuple(specified_rules))
-
-        prepare_kept = lru_cache(DOCUMENTS_KEPT)(prepare)
-
-        @lru_cache(DOCUMENTS_KEPT)
-        def operation(text: str, name: str | None) -> Operation | None:
-            try:
-                document, errors = prepare_kept(text)
-            except GraphQLError:
-                return None
-            return None if errors else Operation.of(schema, document, name)
-
-        self._prepare = prepare
-        self._prepare_kept = prepare_kept
-        self._operation = operation
 
     async def answer(
         self, text: str, variables: dict[str, Any], name: str | None, context: Context
     ) -> bytes | None:
         """Return the finished answer of a query that is planned already, None for any other."""
-        operation = self._operation(text, name) if len(text) <= LONGEST_KEPT else None
-        return None if operation is None else await operation.run(variables, context, self._plans)
+        try:
+            operation = self.texts.find(text).operation(name)
+        except GraphQLError:
+            return None
+        return None if operation is None else await operation.run(variables, context, self.plans)
 
     def forget_plans(self) -> None:
         """Drop all plans that are kept; each is made anew when it is needed."""
-        self._plans.clear()
+        self.plans.clear()
 
     def _create_execution_context(self, *args: Any, **kwargs: Any) -> ExecutionContext:
         context = super()._create_execution_context(*args, **kwargs)
         if context.query:
             try:
-                is_kept = len(context.query) <= LONGEST_KEPT
-                prepare = self._prepare_kept if is_kept else self._prepare
-                document, errors = prepare(context.query)
+                prepared = self.texts.find(context.query)
             except GraphQLError:
                 return context  # parsed once more inside the lifecycle, and reported there
-            context.graphql_document = document
-            context.pre_execution_errors = errors
+            context.graphql_document = prepared.document
+            context.pre_execution_errors = prepared.errors
         return context
 
     def process_errors(

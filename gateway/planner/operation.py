@@ -9,11 +9,10 @@ long road, which answers it with all that GraphQL asks for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     GraphQLError,
     GraphQLField,
@@ -22,80 +21,65 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.values import VariableValues
 
 from gateway.errors import GatewayError
 from gateway.planner.executor import plan_key, read_rows
 from gateway.planner.plan import PlanCache, ReadPlan
+from gateway.planner.resolving import resolver_of
 from gateway.planner.rows import Rows
 from gateway.planner.selection import variables_shape
+from gateway.planner.variables import VariableReader
 
 
 class _LongRoad(Exception):
     """This has to be answered on the long road."""
 
 
-class _Info(NamedTuple):
-    """What of graphql-core's info a root resolver may ask for."""
-
-    context: Any
-
-
 class _Root(NamedTuple):
-    """A root field: the start of its entry in the answer, its definition, its place."""
+    """A root field: the start of its entry in the answer, its place, what asks for its rows."""
 
     start: bytes
-    field: GraphQLField
     node: FieldNode
+    is_nullable: bool
+    resolve: Callable[[VariableValues, Any], Any]
+
+    @classmethod
+    def of(cls, field: GraphQLField, node: FieldNode) -> _Root:
+        key = node.alias.value if node.alias else node.name.value
+        is_nullable = not isinstance(field.type, GraphQLNonNull)
+        return cls(f'"{key}":'.encode(), node, is_nullable, resolver_of(field, node))
 
 
 class Operation:
     """A query with root fields that the engine reads."""
 
-    def __init__(
-        self, schema: GraphQLSchema, definition: OperationDefinitionNode, roots: Sequence[_Root]
-    ) -> None:
-        self._schema = schema
-        self._definition = definition
+    def __init__(self, variables: VariableReader, roots: Sequence[_Root]) -> None:
+        self._variables = variables
         self._roots = roots
 
     @classmethod
-    def of(
-        cls, schema: GraphQLSchema, document: DocumentNode, name: str | None
-    ) -> Operation | None:
-        """Return the operation that a name picks; None if it has to take the long road."""
-        definitions = [
-            each
-            for each in document.definitions
-            if isinstance(each, OperationDefinitionNode)
-            and (name is None or (each.name is not None and each.name.value == name))
-        ]
+    def of(cls, schema: GraphQLSchema, definition: OperationDefinitionNode) -> Operation | None:
+        """Return the operation that is defined; None if it has to take the long road."""
         query = schema.query_type
-        if (
-            len(definitions) != 1
-            or definitions[0].operation is not OperationType.QUERY
-            or not query
-        ):
+        if definition.operation is not OperationType.QUERY or not query:
             return None
         roots: list[_Root] = []
-        for node in definitions[0].selection_set.selections:
+        for node in definition.selection_set.selections:
             if not isinstance(node, FieldNode) or node.directives:
                 return None
             field = query.fields.get(node.name.value)
             if field is None:
                 return None
-            key = node.alias.value if node.alias else node.name.value
-            roots.append(_Root(f'"{key}":'.encode(), field, node))
+            roots.append(_Root.of(field, node))
         if len({root.start for root in roots}) < len(roots):
             return None  # a field that is asked for twice is merged
-        return cls(schema, definitions[0], roots)
+        return cls(VariableReader(schema, definition), roots)
 
     async def run(self, variables: dict[str, Any], context: Any, plans: PlanCache) -> bytes | None:
         """Return the whole answer; None if it has to be found on the long road."""
-        values = get_variable_values(
-            self._schema, self._definition.variable_definitions or (), variables
-        )
-        if isinstance(values, list):
+        values = self._variables.read(variables)
+        if values is None:
             return None
         shape = variables_shape(values)
         try:
@@ -121,17 +105,15 @@ class _Planned(NamedTuple):
 def _planned(
     root: _Root, values: VariableValues, shape: Hashable, context: Any, plans: PlanCache
 ) -> _Planned:
-    arguments = get_argument_values(root.field, root.node, values)
-    rows = root.field.resolve(None, _Info(context), **arguments) if root.field.resolve else None
-    is_nullable = not isinstance(root.field.type, GraphQLNonNull)
-    if rows is None and is_nullable:
-        return _Planned(None, Rows(), is_nullable)
+    rows = root.resolve(values, context)
+    if rows is None and root.is_nullable:
+        return _Planned(None, Rows(), root.is_nullable)
     if type(rows) is not Rows:
         raise _LongRoad
     plan = plans.find(plan_key([root.node], shape, rows))
     if plan is None:
         raise _LongRoad
-    return _Planned(plan, rows, is_nullable)
+    return _Planned(plan, rows, root.is_nullable)
 
 
 async def _read(planned: _Planned, values: VariableValues, context: Any) -> bytes:

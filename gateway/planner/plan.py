@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Select
 
 from gateway.database.statements import compile_once
 from gateway.planner.built import Getter, Inputs
+from gateway.planner.caching import LeastUsedCache
 from gateway.planner.splice import Shape
 
 # The namespace is set and the rows are read in one round trip; the setting ends with the
@@ -43,6 +43,9 @@ class ReadPlan:
         return [getter(inputs) for getter in self.getters]
 
 
+PlanCache = LeastUsedCache[Hashable, ReadPlan]
+
+
 def finish(
     query: Select[Any],
     getters: dict[str, Getter],
@@ -67,28 +70,3 @@ def finish(
 
 def _constant(value: Any) -> Getter:
     return lambda _: value
-
-
-class PlanCache:
-    """Finished plans, the least used dropped first."""
-
-    def __init__(self, size: int = 512) -> None:
-        self._plans: OrderedDict[Hashable, ReadPlan] = OrderedDict()
-        self._size = size
-
-    def find(self, key: Hashable) -> ReadPlan | None:
-        """Return a kept plan."""
-        plan = self._plans.get(key)
-        if plan is not None:
-            self._plans.move_to_end(key)
-        return plan
-
-    def keep(self, key: Hashable, plan: ReadPlan) -> None:
-        """Keep a plan."""
-        self._plans[key] = plan
-        if len(self._plans) > self._size:
-            self._plans.popitem(last=False)
-
-    def clear(self) -> None:
-        """Drop all plans."""
-        self._plans.clear()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from graphql import (
+    FieldNode,
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -18,11 +19,16 @@ from graphql import (
     get_named_type,
     is_abstract_type,
     is_list_type,
+    is_non_null_type,
     is_object_type,
 )
 from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetails, FieldDetailsList
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import (
+    FragmentVariableValues,
+    VariableValues,
+    get_argument_values,
+)
 from graphql.type import GraphQLNonNull
 from strawberry.utils.str_converters import to_snake_case
 
@@ -56,35 +62,60 @@ class ArgumentSite:
     What is written in the document is read once, what variables bring each time.
     """
 
-    __slots__ = ("_details", "_fixed", "_moving")
+    __slots__ = ("_fixed", "_fragment_variables", "_is_whole", "_moving", "_node", "_whole")
 
     def __init__(
-        self, field: GraphQLField, details: FieldDetails, variables: VariableValues
+        self,
+        field: GraphQLField,
+        node: FieldNode,
+        fragment_variables: FragmentVariableValues | None = None,
     ) -> None:
         moving = {
-            argument.name.value
-            for argument in details.node.arguments or ()
+            argument.name.value: argument.value
+            for argument in node.arguments or ()
             if _has_variable(argument.value)
         }
-        self._details = details
-        self._moving = _with_arguments(field, moving) if moving else None
-        fixed = _with_arguments(field, set(field.args) - moving)
-        self._fixed = _read(fixed, details, variables)
+        self._node = node
+        self._fragment_variables = fragment_variables
+        self._moving = _with_arguments(field, set(moving)) if moving else None
+        self._fixed = self._read(_with_arguments(field, set(field.args) - set(moving)), None)
+        # Where each is a variable and nothing else, its value was made the argument's already.
+        self._whole = [
+            (to_snake_case(name), value.name.value, is_non_null_type(field.args[name].type))
+            for name, value in moving.items()
+            if isinstance(value, VariableNode) and fragment_variables is None
+        ]
+        self._is_whole = len(self._whole) == len(moving)
 
     def read(self, variables: VariableValues) -> dict[str, Any]:
-        """Return the arguments' values under the variables, by the names Python uses."""
+        """Return the arguments' values under the variables, by the names Python uses.
+
+        Raises:
+            GraphQLError: a variable is not given, or null, where the argument needs a value.
+        """
         if self._moving is None:
             return self._fixed
-        return self._fixed | _read(self._moving, self._details, variables)
+        values = self._taken(variables.coerced) if self._is_whole else None
+        if values is None:
+            values = self._read(self._moving, variables)
+        return self._fixed | values
+
+    def _taken(self, coerced: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the variables' values as they are; None where defaults or errors are due."""
+        values = {}
+        for name, variable, is_required in self._whole:
+            if variable not in coerced or (is_required and coerced[variable] is None):
+                return None
+            values[name] = coerced[variable]
+        return values
+
+    def _read(self, field: GraphQLField, variables: VariableValues | None) -> dict[str, Any]:
+        values = get_argument_values(field, self._node, variables, self._fragment_variables)
+        return {to_snake_case(name): value for name, value in values.items()}
 
 
 def _with_arguments(field: GraphQLField, names: set[str]) -> GraphQLField:
     return GraphQLField(field.type, {name: field.args[name] for name in names})
-
-
-def _read(field: GraphQLField, details: FieldDetails, variables: VariableValues) -> dict[str, Any]:
-    values = get_argument_values(field, details.node, variables, details.fragment_variable_values)
-    return {to_snake_case(name): value for name, value in values.items()}
 
 
 def _has_variable(value: ValueNode) -> bool:
@@ -131,7 +162,7 @@ class Selector:
         slot = None
         arguments: dict[str, Any] = {}
         if field.args:
-            site = ArgumentSite(field, details[0], self._executor.variable_values)
+            site = ArgumentSite(field, details[0].node, details[0].fragment_variable_values)
             slot = len(self.sites)
             self.sites.append(site)
             arguments = site.read(self._executor.variable_values)

@@ -170,3 +170,28 @@ async def test_the_rest_goes_the_long_road(
     await engine.run(query, **variables)
 
     assert await engine.schema.answer(query, variables, None, context) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query ($id: ID) { bucket(id: $id) { id } }", {"id": None}),
+        ("query ($id: ID) { bucket(id: $id) { id } }", {}),
+        ("query ($id: ID, $name: String) { bucket(id: $id, name: $name) { id } }", {"name": "x"}),
+        ("query ($id: ID!) { bucket(id: $id) { objects(first: 1) { totalCount } } }", {"id": 5}),
+        ("query ($n: Int!) { buckets(first: $n) { totalCount } }", {"n": None}),
+        ("query ($n: Int) { buckets(first: $n) { nodes { id } } }", {"n": 1}),
+        ("query ($n: Int = 1) { buckets(first: $n) { nodes { id } } }", {}),
+        ("query ($n: Int = 1) { buckets(first: $n) { nodes { id } } }", {"n": None}),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [OBJECTS[0], "obj_x"]}),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": OBJECTS[0]}),
+    ],
+)
+async def test_both_roads_read_variables_alike(
+    engine: Engine, query: str, variables: dict[str, Any]
+) -> None:
+    context = engine.context()
+    long = await engine.schema.execute(query, variables, context)
+    short = await engine.schema.answer(query, variables, None, context)
+
+    assert short == (None if long.errors else encode({"data": long.data}))
