@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import web
+from graphql import GraphQLError
 
 from gateway.blobs.local import LocalBlobStore
 from gateway.caller import Caller
@@ -17,13 +19,15 @@ from gateway.errors import Unavailable
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
 from gateway.http.health import Check, health_routes
+from gateway.http.persisted import PersistedTexts
 from gateway.http.sockets import close_sockets_at_end
 from gateway.http.view import View
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
-from gateway.settings import Settings
+from gateway.settings import InvalidSetting, Settings
+from gateway.trusted import TrustedDocument, read_trusted
 
 GRAPHQL = "/graphql"
 SCHEMA = web.AppKey("schema", GatewaySchema)
@@ -31,7 +35,12 @@ MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context
 
 
 def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -> web.Application:
-    """Return the gateway as an application that is ready to be run."""
+    """Return the gateway as an application that is ready to be run.
+
+    Raises:
+        InvalidSetting: The trusted documents cannot be read.
+    """
+    trusted = _trusted(settings)
     reader = Reader(database)
     limits = Limits(
         metadata_bytes=settings.max_metadata_bytes,
@@ -53,6 +62,15 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
             housekeeper=housekeeper,
         )
 
+    async def plan_ahead(_: web.Application) -> None:
+        for document in trusted.values():
+            try:
+                await schema.plan_ahead(document.text, make_context(Caller.nobody()))
+            except GraphQLError as error:
+                raise InvalidSetting(
+                    f"GATEWAY_TRUSTED_DOCUMENTS: {document.file}: {error.message}"
+                ) from error
+
     async def background(_: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(housekeeper.run())
         yield
@@ -62,15 +80,36 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
         await authenticator.close()
 
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[SCHEMA] = make_schema()
+    app[SCHEMA] = schema = make_schema()
     app[MAKE_CONTEXT] = make_context
-    app.router.add_route("*", GRAPHQL, View(app[SCHEMA], authenticator, make_context))
+    if settings.trusted_documents_only:
+        schema.answer_only(document.text for document in trusted.values())
+    persisted = PersistedTexts(
+        schema, trusted={id_: document.text for id_, document in trusted.items()}
+    )
+    app.router.add_route("*", GRAPHQL, View(schema, authenticator, make_context, persisted))
     app.router.add_get("/", _to_graphiql)
     app.add_routes(blob_routes(blobs))
     app.add_routes(health_routes(_readiness(database, blobs)))
+    app.on_startup.append(plan_ahead)
     app.cleanup_ctx.append(background)
     close_sockets_at_end(app)
     return app
+
+
+def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
+    """Return the trusted documents by their ids.
+
+    Raises:
+        InvalidSetting: The folder is not given, or cannot be read.
+    """
+    if settings.trusted_documents:
+        return read_trusted(Path(settings.trusted_documents))
+    if settings.trusted_documents_only:
+        raise InvalidSetting(
+            "GATEWAY_TRUSTED_DOCUMENTS_ONLY needs GATEWAY_TRUSTED_DOCUMENTS, the folder they are in"
+        )
+    return {}
 
 
 def _readiness(database: Database, blobs: LocalBlobStore) -> dict[str, Check]:

@@ -16,6 +16,8 @@ GatewayError                  code for programs, message for people
     ├── NamespaceRequired     NAMESPACE_REQUIRED
     ├── Forbidden             FORBIDDEN
     ├── BadUserInput          BAD_USER_INPUT    an argument of a read
+    ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
+    ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
     └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
 
 Anything else that is raised is a bug: logged whole, shown as "Unexpected error.".
@@ -177,6 +179,24 @@ class BadUserInput(RequestFailure):
     """An argument that no read can answer."""
 
     code = "BAD_USER_INPUT"
+
+
+class PersistedQueryNotFound(RequestFailure):
+    """The text of a hash is not known here; clients know the message, and send both."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")
+
+
+class NotTrusted(RequestFailure):
+    """A document that is not among those this gateway answers."""
+
+    code = "PERSISTED_QUERY_NOT_IN_LIST"
+
+    def __init__(self) -> None:
+        super().__init__("this gateway answers trusted documents only, and this is none of them")
 
 
 class Unavailable(RequestFailure):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, OperationType
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.execution import ExecutionContext
+from strawberry.types.execution import ExecutionContext, PreExecutionError
 
 from gateway.buckets.mutations import BucketMutations
 from gateway.buckets.queries import BucketQueries
@@ -17,7 +20,7 @@ from gateway.collections.queries import CollectionQueries
 from gateway.context import Context
 from gateway.documents.mutations import DocumentMutations
 from gateway.documents.queries import DocumentQueries
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotTrusted
 from gateway.lineage.queries import LineageQueries
 from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
@@ -28,6 +31,8 @@ from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
 from gateway.planner.plan import PlanCache
 from gateway.planner.prepared import PreparedTexts
+from gateway.planner.reader import NoReader
+from gateway.planner.samples import sample_variables
 from gateway.scalars import SCALARS
 from gateway.status_queries import StatusQueries
 from gateway.user_errors import ConflictError, FieldError
@@ -72,6 +77,8 @@ class GatewaySchema(strawberry.Schema):
         schema = self._schema
         catalog = Catalog(schema)
         audit(schema, catalog)
+        self._catalog = catalog
+        self._only: frozenset[str] | None = None
         self.texts = PreparedTexts(schema)
         self.plans = PlanCache(PLANS_KEPT)
         self.execution_context_class = type(
@@ -80,10 +87,47 @@ class GatewaySchema(strawberry.Schema):
             {"catalog": catalog, "plans": self.plans},
         )
 
+    def answer_only(self, texts: Iterable[str]) -> None:
+        """Refuse all documents but these from now on."""
+        self._only = frozenset(texts)
+
+    def answers(self, text: str) -> bool:
+        """Tell whether a document is not refused for being none of those."""
+        return self._only is None or text in self._only
+
+    def is_valid(self, text: str) -> bool:
+        """Tell whether a text is a document of this schema."""
+        try:
+            return not self.texts.find(text).errors
+        except GraphQLError:
+            return False
+
+    async def plan_ahead(self, text: str, context: Context) -> None:
+        """Plan the queries of a document as they are likely to be asked; nothing is read.
+
+        Raises:
+            GraphQLError: the first thing that is wrong with the document.
+        """
+        prepared = self.texts.find(text)
+        if prepared.errors:
+            raise prepared.errors[0]
+        context = replace(context, reader=NoReader())
+        prefixes = list(self._catalog.by_prefix)
+        for operation in prepared.document.definitions:
+            if (
+                isinstance(operation, OperationDefinitionNode)
+                and operation.operation is OperationType.QUERY
+            ):
+                name = operation.name.value if operation.name else None
+                for variables in sample_variables(self._schema, operation, prefixes):
+                    await self.execute(text, variables, context, operation_name=name)
+
     async def answer(
         self, text: str, variables: dict[str, Any], name: str | None, context: Context
     ) -> bytes | None:
         """Return the finished answer of a query that is planned already, None for any other."""
+        if not self.answers(text):
+            return None
         try:
             operation = self.texts.find(text).operation(name)
         except GraphQLError:
@@ -96,7 +140,7 @@ class GatewaySchema(strawberry.Schema):
 
     def _create_execution_context(self, *args: Any, **kwargs: Any) -> ExecutionContext:
         context = super()._create_execution_context(*args, **kwargs)
-        if context.query:
+        if context.query and self.answers(context.query):
             try:
                 prepared = self.texts.find(context.query)
             except GraphQLError:
@@ -104,6 +148,16 @@ class GatewaySchema(strawberry.Schema):
             context.graphql_document = prepared.document
             context.pre_execution_errors = prepared.errors
         return context
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        if context.query and not self.answers(context.query):
+            failure = NotTrusted()
+            error = GraphQLError(failure.message, original_error=failure)
+            context.pre_execution_errors = [error]
+            return PreExecutionError(data=None, errors=[error])
+        return await super()._prepare_operation_async(context, extensions_runner)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PREFIX = "GATEWAY_"
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class InvalidSetting(ValueError):
@@ -32,6 +33,12 @@ class Settings:
     )
     public_url: str = _setting(
         "", "where clients reach the gateway, for links; empty: the address it listens on"
+    )
+    trusted_documents: str = _setting(
+        "", "folder of documents that are planned at start, and found by their hashes"
+    )
+    trusted_documents_only: bool = _setting(
+        False, "true: refuse every document that is not in the folder of trusted ones"
     )
     max_body_bytes: int = _setting(16 * 1024 * 1024, "size of a request's body, at most")
     max_metadata_bytes: int = _setting(256 * 1024, "size of one metadata value as JSON, at most")
@@ -65,6 +72,10 @@ class Settings:
 def _parse(variable: str, text: str, kind: type) -> Any:
     if variable == f"{PREFIX}PUBLIC_URL" and not text.startswith(("http://", "https://")):
         raise InvalidSetting(f"{variable} is {text!r}; it has to begin with http:// or https://")
+    if kind is bool:
+        if text.lower() not in _BOOLEANS:
+            raise InvalidSetting(f"{variable} is {text!r}; it has to be true or false")
+        return _BOOLEANS[text.lower()]
     if kind is not int:
         return text
     if not text.strip().isdecimal() or int(text) == 0:

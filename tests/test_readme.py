@@ -160,7 +160,7 @@ def test_lists_every_setting_with_its_default() -> None:
     expected = [
         [
             f"`{PREFIX}{each.name.upper()}`",
-            f"`{each.default}`" if each.default != "" else "empty",
+            f"`{each.default}`".lower() if each.default != "" else "empty",
             each.metadata["description"],
         ]
         for each in dataclasses.fields(Settings)

@@ -10,24 +10,39 @@ from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from strawberry.aiohttp.views import AiohttpWebSocketAdapter, GraphQLView
 from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UNSET
 
 from gateway.caller import Caller
 from gateway.context import Context
-from gateway.errors import NamespaceRequired, RequestFailure, Unauthenticated, Unavailable
+from gateway.errors import (
+    NamespaceRequired,
+    PersistedQueryNotFound,
+    RequestFailure,
+    Unauthenticated,
+    Unavailable,
+)
 from gateway.http import strict_json
+from gateway.http.persisted import PersistedTexts
 from gateway.namespaces.authentication import Authenticator
 from gateway.schema import GatewaySchema
 
 MakeContext = Callable[[Caller], Context]
 
-_STATUS = {Unauthenticated: 401, NamespaceRequired: 400, Unavailable: 503}
+# A client that sent a hash alone reads the answer, and sends the text as well.
+_STATUS = {
+    Unauthenticated: 401,
+    NamespaceRequired: 400,
+    PersistedQueryNotFound: 200,
+    Unavailable: 503,
+}
 
 
 class _TextSockets(AiohttpWebSocketAdapter):
@@ -46,10 +61,15 @@ class View(GraphQLView[Context, None]):
     websocket_adapter_class = _TextSockets
 
     def __init__(
-        self, schema: GatewaySchema, authenticator: Authenticator, make_context: MakeContext
+        self,
+        schema: GatewaySchema,
+        authenticator: Authenticator,
+        make_context: MakeContext,
+        persisted: PersistedTexts,
     ) -> None:
         super().__init__(schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
         self._gateway_schema = schema
+        self._persisted = persisted
         self._authenticator = authenticator
         self._make_context = make_context
 
@@ -80,6 +100,8 @@ class View(GraphQLView[Context, None]):
         if not isinstance(body, dict):
             return None
         query, variables = body.get("query"), body.get("variables")
+        if isinstance(query, str | NoneType):
+            query = self._persisted.text_of(query, body.get("extensions"))
         name = body.get("operationName")
         if (
             not isinstance(query, str)
@@ -96,7 +118,7 @@ class View(GraphQLView[Context, None]):
         """Tell whether a browser asks for GraphiQL; the page itself needs no key."""
         return (
             request.method == "GET"
-            and "query" not in request.query
+            and not {"query", "extensions"} & request.query.keys()
             and "text/html" in request.headers.get("Accept", "")
         )
 
@@ -125,6 +147,10 @@ class View(GraphQLView[Context, None]):
         """Tell whether a request opens a socket, without building a response to find out."""
         return "Upgrade" in request.headers and super().is_websocket_request(request)
 
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:  # noqa: ARG002
+        """Tell that nobody else wants the page: `_wants_page` has seen to those who do."""
+        return False
+
     def decode_json(self, data: str | bytes) -> object:
         """Read strict JSON."""
         return strict_json.decode(data)
@@ -140,6 +166,15 @@ class View(GraphQLView[Context, None]):
         """Write an answer."""
         return strict_json.encode(data)
 
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Read a request; a hash becomes the text that it stands for."""
+        data = await super().parse_http_body(request)
+        if isinstance(data, GraphQLRequestData):
+            data.query = self._persisted.text_of(data.query, data.extensions)
+        return data
+
     def create_response(self, response_data: Any, sub_response: web.Response) -> web.Response:
         """Return the answer's bytes as they are."""
         sub_response.body = strict_json.encode(response_data)
@@ -152,6 +187,8 @@ def refusal(failure: RequestFailure) -> web.Response:
     response = _answer(_STATUS.get(type(failure), 400), failure.message, failure.code)
     if isinstance(failure, Unauthenticated):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(failure, PersistedQueryNotFound):
+        response.headers["Cache-Control"] = "no-store"  # the next answer to this GET is another
     return response
 
 

@@ -23,3 +23,13 @@ class Reader:
         async with self._database.connection() as connection:
             answer: str | None = await connection.fetchval(sql, *parameters)
             return answer
+
+
+class NoReader(Reader):
+    """Finds nothing, and asks nobody: statements are planned with it, not run."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Return that there is no such row."""

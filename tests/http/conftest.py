@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from gateway.app import make_app
+from gateway.app import SCHEMA, make_app
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
 from gateway.database.pool import Database
 from gateway.namespaces.first_key import ensure_default
+from gateway.schema import GatewaySchema
 from gateway.settings import Settings
 
 
@@ -27,6 +29,7 @@ class Served:
     secret: str
     session: aiohttp.ClientSession
     blob_folder: Path
+    schema: GatewaySchema
 
     @property
     def headers(self) -> dict[str, str]:
@@ -41,13 +44,28 @@ class Served:
             return answer.status, await answer.json()
 
 
+Serving = Callable[[Settings], AbstractAsyncContextManager[Served]]
+
+
 @pytest.fixture
-async def served(database: Database, tmp_path: Path) -> AsyncIterator[Served]:
-    first = await ensure_default(database, tmp_path / "dev-key")
-    settings = Settings(max_body_bytes=100_000)
-    blobs = LocalBlobStore(tmp_path / "blobs", UrlSigner(b"k" * 32, public_url="http://gateway"))
-    app = make_app(settings=settings, database=database, blobs=blobs)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        yield Served(
-            str(server.make_url("")).rstrip("/"), first.secret, session, tmp_path / "blobs"
-        )
+async def serving(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Serving:
+    """Serves with other settings."""
+    folder = tmp_path_factory.mktemp("served")
+    first = await ensure_default(database, folder / "dev-key")
+
+    @asynccontextmanager
+    async def serve(settings: Settings) -> AsyncIterator[Served]:
+        signer = UrlSigner(b"k" * 32, public_url="http://gateway")
+        blobs = LocalBlobStore(folder / "blobs", signer)
+        app = make_app(settings=settings, database=database, blobs=blobs)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            url = str(server.make_url("")).rstrip("/")
+            yield Served(url, first.secret, session, folder / "blobs", app[SCHEMA])
+
+    return serve
+
+
+@pytest.fixture
+async def served(serving: Serving) -> AsyncIterator[Served]:
+    async with serving(Settings(max_body_bytes=100_000)) as served:
+        yield served
