@@ -27,6 +27,7 @@ from gateway.http.strict_json import encode
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.namespaces.tables import NamespaceRow
+from gateway.objects.tables import ContentRow
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
 
@@ -38,6 +39,10 @@ _TABLES = {
     for table in Row.metadata.sorted_tables
     if "namespace_id" in table.c
 }
+_KEY = select(ContentRow.key).where(
+    ContentRow.namespace_id == bindparam("namespace_id"),
+    ContentRow.hash == bindparam("content_hash"),
+)
 _COUNT_WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -98,6 +103,18 @@ class Client:
                 rows = await tx.rows(statement, namespace_id=self.namespace_id)
                 found[name] = sorted(str(dict(row)) for row in rows)
         return found | {"files": self.files()}
+
+    async def key_of(self, content_hash: str) -> str:
+        """Return the key under which the blob store has a content."""
+        async with self.database.transaction(self.namespace_id) as tx:
+            key: str = await tx.value(
+                _KEY, namespace_id=self.namespace_id, content_hash=content_hash
+            )
+        return key
+
+    async def bytes_of(self, content_hash: str) -> bytes | None:
+        """Return the bytes of a content, from the blob store."""
+        return await self.blobs.read(await self.key_of(content_hash))
 
     def files(self) -> list[str]:
         """Return the names of the files in the blob store."""

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from gateway import housekeeping
-from gateway.blobs.store import content_key
 from gateway.buckets import emptying
 from gateway.database.ids import new_id
 from gateway.housekeeping import Housekeeper
@@ -23,7 +22,16 @@ from tests.operations import (
     text_blob,
 )
 
-EMPTY = ("buckets", "objects", "blobs", "documents", "document_blobs", "contents", "files")
+EMPTY = (
+    "buckets",
+    "objects",
+    "blobs",
+    "documents",
+    "document_blobs",
+    "contents",
+    "removals",
+    "files",
+)
 
 
 @pytest.fixture
@@ -187,7 +195,7 @@ async def test_tries_again_what_failed(
     bucket = await new_bucket(client)
     made = await new_object(client, bucket, blobs=[text_blob("one")])
     (hash,) = (blob["details"]["hash"] for blob in made["blobs"])
-    file = client.blobs.path(content_key(client.namespace_id, hash))
+    file = client.blobs.path(await client.key_of(hash))
     file.unlink()
     file.mkdir()  # which cannot be removed as a file is
     await client.execute(DELETE_OBJECT, id=made["id"])

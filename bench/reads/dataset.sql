@@ -63,8 +63,8 @@ LANGUAGE sql AS $$
         (1, 'still', 'IMAGE', 'image/png', true)
     ) AS blob (position, property, type, mime_type, has_bytes);
 
-    INSERT INTO contents (namespace_id, hash, size_bytes)
-    SELECT namespace_id, hash, size_bytes FROM blobs
+    INSERT INTO contents (namespace_id, hash, size_bytes, key)
+    SELECT namespace_id, hash, size_bytes, namespace_id || '/' || hash FROM blobs
     WHERE namespace_id = pg_temp.id_of('ns', namespace, 0) AND has_bytes;
 $$;
 

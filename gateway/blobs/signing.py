@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from gateway.errors import Forbidden, InvalidInput
@@ -27,12 +28,47 @@ class Link:
 
     Args:
         expires_at: Seconds since 1970.
+        filename: The name to save the bytes under.
+        mime_type: The Content-Type they are sent with.
+        size_bytes, sha256: What uploaded bytes have to come to; None: anything.
+        parts_id, part: The upload that they are a part of, and the part's number.
     """
 
     key: str
     expires_at: int
-    filename: str | None
-    mime_type: str | None
+    filename: str | None = None
+    mime_type: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    parts_id: str | None = None
+    part: int | None = None
+
+    def query(self) -> dict[str, str]:
+        """Return the parameters of the URL, without the signature."""
+        values = {name: getattr(self, field) for name, field in _PARAMETERS.items()}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    @classmethod
+    def read(cls, key: str, query: Mapping[str, str]) -> Link:
+        """Return what ``query`` gives, of a link whose signature is right."""
+        values: dict[str, Any] = {
+            field: int(query[name]) if field in _NUMBERS else query[name]
+            for name, field in _PARAMETERS.items()
+            if name in query
+        }
+        return cls(key, **values)
+
+
+_PARAMETERS = {
+    "expires": "expires_at",
+    "filename": "filename",
+    "type": "mime_type",
+    "size": "size_bytes",
+    "sha256": "sha256",
+    "upload": "parts_id",
+    "part": "part",
+}
+_NUMBERS = ("expires_at", "size_bytes", "part")
 
 
 class UrlSigner:
@@ -48,11 +84,7 @@ class UrlSigner:
 
     def url(self, method: str, link: Link) -> str:
         """Return a URL that allows ``method`` on ``link.key``."""
-        query = {"expires": str(link.expires_at)}
-        if link.filename is not None:
-            query["filename"] = link.filename
-        if link.mime_type is not None:
-            query["type"] = link.mime_type
+        query = link.query()
         query["signature"] = self._signature(method, link.key, query)
         return f"{self._base}{quote(link.key)}?{urlencode(query)}"
 
@@ -71,7 +103,7 @@ class UrlSigner:
         if not hmac.compare_digest(given, self._signature(method, key, query).encode()):
             raise Forbidden("this link is not one of ours, or was altered; ask for a new one")
 
-        link = Link(key, int(query["expires"]), query.get("filename"), query.get("type"))
+        link = Link.read(key, query)
         if link.expires_at <= now:
             raise Forbidden("this link has expired; ask for a new one")
         return link
@@ -79,7 +111,7 @@ class UrlSigner:
     def _signature(self, method: str, key: str, query: Mapping[str, str]) -> str:
         # A JSON array has one reading only: no two links come to the same text, as they would if
         # the parts were just joined.
-        parts = [method, key, *(query.get(name) for name in ("expires", "filename", "type"))]
+        parts = [method, key, *(query.get(name) for name in _PARAMETERS)]
         return hmac.digest(self._secret, json.dumps(parts).encode(), "sha256").hex()
 
 

@@ -16,7 +16,7 @@ from gateway.database.base import IdText
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import BlobRole, FieldType, SourceType, Status
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
-from gateway.objects.links import EXPIRES_IN, expiry, link, sign_contents
+from gateway.objects.links import EXPIRES_IN, expiry, key_of, link, sign_contents
 from gateway.objects.tables import BlobRow
 from gateway.planner.declare import (
     ancestors,
@@ -50,7 +50,7 @@ def _source_contents(document: Columns) -> ColumnElement[Any]:
         .render_derived()
     )
     return _contents(
-        select(_as_content(BlobRow.hash, BlobRow.filename, BlobRow.mime_type, references.c.place))
+        select(_as_content(BlobRow, BlobRow.filename, BlobRow.mime_type, references.c.place))
         .select_from(references.join(BlobRow, true()))
         .where(
             BlobRow.namespace_id == document.namespace_id,
@@ -65,7 +65,7 @@ def _own_contents(document: Columns) -> ColumnElement[Any]:
     return _contents(
         select(
             _as_content(
-                DocumentBlobRow.hash,
+                DocumentBlobRow,
                 DocumentBlobRow.filename,
                 DocumentBlobRow.content_type,
                 DocumentBlobRow.position,
@@ -78,10 +78,10 @@ def _own_contents(document: Columns) -> ColumnElement[Any]:
     )
 
 
-def _as_content(hash_: Any, filename: Any, mime_type: Any, place: Any) -> ColumnElement[Any]:
+def _as_content(blob: Any, filename: Any, mime_type: Any, place: Any) -> ColumnElement[Any]:
     content = func.json_build_object(
-        literal_column("'hash'"),
-        hash_,
+        literal_column("'key'"),
+        key_of(blob),
         literal_column("'filename'"),
         filename,
         literal_column("'mime_type'"),
@@ -174,8 +174,7 @@ class DocumentBlob:
     presigned_url: str | None = computed(
         sign_contents,
         needs={
-            "hash": lambda blob: blob.hash,
-            "has_bytes": lambda blob: blob.has_bytes,
+            "key": key_of,
             "filename": lambda blob: blob.filename,
             "mime_type": lambda blob: blob.content_type,
         },

@@ -1,12 +1,14 @@
 """Keeps bytes in the store before rows name them, and removes them after the last row is gone.
 
-Both hold a lock on the bytes' row in ``contents`` from before they touch the store until they
-commit. So no committed row names bytes that are not there, however creating and deleting overlap.
+A committed row of ``contents`` has its bytes in the store. They come before it is committed and go
+after it is deleted, under a key that no other row ever has: so removing them needs no lock, and may
+be late (decision 0006).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -29,19 +31,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.blobs.store import BlobStore, content_key
+from gateway.blobs.store import BlobStore, Digest, new_key
 from gateway.database.pool import Database, Transaction
 from gateway.documents.tables import DocumentBlobRow
 from gateway.objects.blob_data import BlobContent
-from gateway.objects.tables import BlobRow, ContentRow
+from gateway.objects.tables import BlobRow, ContentRow, RemovalRow
 
 _NAMESPACE_ID: BindParameter[str] = bindparam("namespace_id")
+_REMOVED_AT_ONCE = 20
 _HASHES = bindparam("hashes", type_=ARRAY(Text))
+_KEYS = bindparam("keys", type_=ARRAY(Text))
 _THIS_ONE = (ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == bindparam("hash"))
 
 # Writers of the same bytes do not wait for each other here, only for who removes them.
 _HOLD = (
-    select(ContentRow.hash)
+    select(ContentRow.hash, ContentRow.key)
     .where(ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == any_(_HASHES))
     .order_by(ContentRow.hash)
     .with_for_update(read=True, key_share=True)
@@ -49,42 +53,98 @@ _HOLD = (
 
 
 def _add_statement() -> Any:
-    new = func.unnest(_HASHES, bindparam("sizes", type_=ARRAY(BigInteger)))
-    each = new.table_valued("hash", "size_bytes").render_derived()
+    new = func.unnest(_HASHES, bindparam("sizes", type_=ARRAY(BigInteger)), _KEYS)
+    each = new.table_valued("hash", "size_bytes", "key").render_derived()
     added = insert(ContentRow).from_select(
-        ["namespace_id", "hash", "size_bytes"],
+        ["namespace_id", "hash", "size_bytes", "key"],
         # In order: two writers of several new contents would otherwise wait for each other.
-        select(_NAMESPACE_ID, each.c.hash, each.c.size_bytes).order_by(each.c.hash),
+        select(_NAMESPACE_ID, each.c.hash, each.c.size_bytes, each.c.key).order_by(each.c.hash),
     )
-    # DO NOTHING would not lock a row that another writer has just committed.
+    # DO NOTHING would neither lock nor return a row that another writer has just committed.
     return added.on_conflict_do_update(
         index_elements=["namespace_id", "hash"], set_={"size_bytes": added.excluded.size_bytes}
-    )
+    ).returning(ContentRow.hash, ContentRow.key)
 
 
 _ADD = _add_statement()
+_CONDEMN = (
+    insert(RemovalRow)
+    .from_select(
+        ["namespace_id", "key"],
+        select(_NAMESPACE_ID, func.unnest(_KEYS, type_=Text).column_valued("key")),
+    )
+    .on_conflict_do_nothing()
+)
 
 
 async def keep(tx: Transaction, store: BlobStore, *, contents: Sequence[BlobContent]) -> None:
     """See to it that the store has the bytes of all contents, before rows name them in ``tx``.
 
-    If ``tx`` is rolled back afterwards, new bytes stay in the store and no row names them; they are
-    taken up when the same bytes come again.
+    If ``tx`` is rolled back afterwards, new bytes stay in the store under keys that no row has;
+    ``sweep_strays`` finds them.
 
     Raises:
         Unavailable: The store cannot keep them; roll ``tx`` back.
     """
-    wanted = {each.hash: each.data for each in contents if each.data is not None}
-    if not wanted:
-        return
+    data = {each.hash: each.data for each in contents if each.data is not None}
+    new = {content_hash: new_key(tx.namespace_id) for content_hash in data}
+    sizes = {content_hash: len(each) for content_hash, each in data.items()}
+    kept = await _claim(tx, new, sizes)
+    await _all(
+        store.put(key, data[content_hash])
+        for content_hash, key in new.items()
+        if kept[content_hash] == key
+    )
+
+
+async def adopt(tx: Transaction, *, key: str, digest: Digest) -> bool:
+    """Make bytes that the store has under ``key`` the content of their hash, for rows to name.
+
+    Return whether they are; if not, the content was there already, and these bytes are removed.
+    Once told that, do not come with the same key again.
+
+    Args:
+        digest: What the bytes are, as ``measure.digest`` or ``put_stream`` found; from here on it
+            is believed.
+    """
+    kept = await _claim(tx, {digest.sha256: key}, {digest.sha256: digest.size_bytes})
+    if kept[digest.sha256] == key:
+        return True
+    await condemn(tx, [key])
+    return False
+
+
+async def condemn(tx: Transaction, keys: Sequence[str]) -> None:
+    """Have what is under keys removed from the store, once ``tx`` is committed.
+
+    Only for keys that no content has, and of which nobody has an upload target that still works.
+    """
+    await tx.run(_CONDEMN, namespace_id=tx.namespace_id, keys=list(keys))
+
+
+async def _claim(
+    tx: Transaction, keys: Mapping[str, str], sizes: Mapping[str, int]
+) -> dict[str, str]:
+    """Hold the contents of these hashes until ``tx`` ends; return the key that each has.
+
+    Args:
+        keys, sizes: For each hash, the key that it gets and its size, if it is new.
+    """
+    if not keys:
+        return {}
     values = {"namespace_id": tx.namespace_id}
-    held = {row["hash"] for row in await tx.rows(_HOLD, hashes=list(wanted), **values)}
-    new = [each for each in wanted if each not in held]
+    kept = {row["hash"]: row["key"] for row in await tx.rows(_HOLD, hashes=list(keys), **values)}
+    new = [each for each in keys if each not in kept]
     if new:
-        await tx.run(_ADD, hashes=new, sizes=[len(wanted[each]) for each in new], **values)
-    # Those held too: a sweep that was killed may have left a row whose bytes are gone.
-    for content_hash, data in wanted.items():
-        await store.put(content_key(tx.namespace_id, content_hash), data)
+        added = await tx.rows(
+            _ADD,
+            hashes=new,
+            sizes=[sizes[each] for each in new],
+            keys=[keys[each] for each in new],
+            **values,
+        )
+        kept |= {row["hash"]: row["key"] for row in added}
+    return kept
 
 
 def _namings(content_hash: SQLColumnExpression[str]) -> list[Exists]:
@@ -108,7 +168,16 @@ _FIND_UNNAMED = (
 )
 _LOCK = select(ContentRow.hash).where(*_THIS_ONE).with_for_update()
 _IS_NAMED = select(or_(*_namings(bindparam("hash"))))
-_REMOVE = delete(ContentRow).where(*_THIS_ONE)
+_REMOVE = delete(ContentRow).where(*_THIS_ONE).returning(ContentRow.key)
+_FIND_CONDEMNED = (
+    select(RemovalRow.key)
+    .where(RemovalRow.namespace_id == _NAMESPACE_ID)
+    .order_by(RemovalRow.created_at)
+    .limit(bindparam("limit"))
+)
+_FORGET = delete(RemovalRow).where(
+    RemovalRow.namespace_id == _NAMESPACE_ID, RemovalRow.key == any_(_KEYS)
+)
 
 
 async def sweep(
@@ -120,15 +189,17 @@ async def sweep(
     older_than_s: float = 0,
     limit: int = 100,
 ) -> int:
-    """Remove contents that no blob names, of objects or documents; return how many.
+    """Remove contents that no blob names, of objects or documents, and bytes that are condemned.
+
+    Return for how many keys the store has nothing any more.
 
     Args:
-        hashes: Look at these only, as after a deletion; None: at all of the namespace.
-        older_than_s: Spare those that were first kept less than this many seconds ago.
+        hashes: Look at these contents only, as after a deletion; None: at all of the namespace.
+        older_than_s: Spare contents that were first kept less than this many seconds ago.
         limit: At most this many; call again for the rest.
 
     Raises:
-        Unavailable: The store cannot remove them now; those before are gone.
+        Unavailable: The store cannot remove some of them now; a later sweep does.
     """
     async with database.transaction(namespace_id) as tx:
         unnamed = await tx.rows(
@@ -138,24 +209,43 @@ async def sweep(
             older_than_s=float(older_than_s),
             limit=limit,
         )
-    removed = 0
     for row in unnamed:
         # One lock at a time, so that waiting for it cannot be part of a deadlock. Waiting, because
         # skipping leaves bytes behind where two deletions of the last two blobs overlap: the first
         # still sees the second's blob, and the second would find the row locked by the first.
         async with database.transaction(namespace_id) as tx:
-            removed += await _remove_if_unnamed(tx, store, row["hash"])
-    return removed
+            await _condemn_if_unnamed(tx, row["hash"])
+    return await _remove_condemned(database, store, namespace_id, limit)
 
 
-async def _remove_if_unnamed(tx: Transaction, store: BlobStore, content_hash: str) -> bool:
+async def _condemn_if_unnamed(tx: Transaction, content_hash: str) -> None:
     this_one = {"namespace_id": tx.namespace_id, "hash": content_hash}
     if await tx.value(_LOCK, **this_one) is None:
-        return False
+        return
     # Only a statement that begins after the lock was had sees what its last holder committed.
     if await tx.value(_IS_NAMED, **this_one):
-        return False
-    # The bytes first: after a crash in between, the row is still here for the next sweep.
-    await store.delete(content_key(tx.namespace_id, content_hash))
-    await tx.run(_REMOVE, **this_one)
-    return True
+        return
+    await condemn(tx, [await tx.value(_REMOVE, **this_one)])
+
+
+async def _remove_condemned(
+    database: Database, store: BlobStore, namespace_id: str, limit: int
+) -> int:
+    async with database.transaction(namespace_id) as tx:
+        found = await tx.rows(_FIND_CONDEMNED, namespace_id=namespace_id, limit=limit)
+    keys = [row["key"] for row in found]
+    # No transaction is open meanwhile. If this process stops here, or another removes them too,
+    # nothing is lost: these keys are dead for ever.
+    for start in range(0, len(keys), _REMOVED_AT_ONCE):
+        some = keys[start : start + _REMOVED_AT_ONCE]
+        await _all(store.delete(key) for key in some)
+        async with database.transaction(namespace_id) as tx:
+            await tx.run(_FORGET, namespace_id=namespace_id, keys=some)
+    return len(keys)
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Do all at once; raise the first failure when all are over, so that none goes on unseen."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.sql import ColumnElement
 
 from gateway.blobs.signing import check_expiry
-from gateway.blobs.store import content_key
 from gateway.errors import BadUserInput, InvalidInput
+from gateway.objects.tables import ContentRow
 from gateway.planner.declare import Argument
 from gateway.planner.sources import Columns
 
@@ -18,6 +19,23 @@ EXPIRES_IN = {
 }
 
 Needs = Mapping[str, Callable[[Columns], ColumnElement[Any]]]
+
+
+def key_of(blob: Columns) -> ColumnElement[str]:
+    """Return the key of a blob's bytes in the store, null for structured data.
+
+    Args:
+        blob: The columns of a table whose rows name contents.
+    """
+    return (
+        select(ContentRow.key)
+        .where(
+            ContentRow.namespace_id == blob.namespace_id,
+            ContentRow.hash == blob.hash,
+            blob.has_bytes,
+        )
+        .scalar_subquery()
+    )
 
 
 def expiry(expires_in: int | None) -> int:
@@ -35,9 +53,9 @@ def expiry(expires_in: int | None) -> int:
 
 
 def link(context: Any, content: Mapping[str, Any], seconds: int) -> str:
-    """Return a signed URL for one content: ``{hash, filename, mime_type}``."""
+    """Return a signed URL for one content: ``{key, filename, mime_type}``."""
     url: str = context.blobs.download_url(
-        content_key(context.caller.namespace_id, content["hash"]),
+        content["key"],
         expires_in_s=seconds,
         filename=content["filename"],
         mime_type=content["mime_type"],
@@ -50,4 +68,4 @@ def sign_contents(
 ) -> list[str | None]:
     """Return a signed URL for each row; None for structured data, which has no bytes."""
     seconds = expiry(expires_in)
-    return [link(context, row, seconds) if row["has_bytes"] else None for row in rows]
+    return [None if row["key"] is None else link(context, row, seconds) for row in rows]

@@ -82,14 +82,27 @@ class BlobRow(Entity, Dated, Row):
 class ContentRow(Tenant, Dated, Row):
     """Bytes that the blob store keeps for a namespace, once, however many blobs name them.
 
-    The row's lock is held while the bytes are written or removed, so neither can happen behind the
-    other's back.
+    Where there is a committed row, the bytes are in the store, under ``key``.
     """
 
     __tablename__ = "contents"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[Name] = mapped_column(sort_order=95)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["namespace_id"], ["namespaces.id"]),
+        Index(None, "namespace_id", "key", unique=True),
+    )
+
+
+class RemovalRow(Tenant, Dated, Row):
+    """A key of the store whose bytes nothing names any more, and nothing ever will again."""
+
+    __tablename__ = "removals"
+
+    key: Mapped[Name] = mapped_column(primary_key=True)
 
     __table_args__ = (ForeignKeyConstraint(["namespace_id"], ["namespaces.id"]),)
 

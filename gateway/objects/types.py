@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 from gateway import listings
 from gateway.enums import FieldType, SourceType, Status
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
-from gateway.objects.links import EXPIRES_IN, sign_contents
+from gateway.objects.links import EXPIRES_IN, key_of, sign_contents
 from gateway.objects.tables import BlobRow, ObjectRow, ObjectTallyRow
 from gateway.planner.declare import (
     column,
@@ -81,8 +81,7 @@ class Blob(Node):
     presigned_url: str | None = computed(
         sign_contents,
         needs={
-            "hash": lambda blob: blob.hash,
-            "has_bytes": lambda blob: blob.has_bytes,
+            "key": key_of,
             "filename": lambda blob: blob.filename,
             "mime_type": lambda blob: blob.mime_type,
         },

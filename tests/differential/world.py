@@ -29,6 +29,7 @@ STATUSES = [
     "SUSPENDED",
 ]
 TYPES = ["STRING", "TEXT", "IMAGE", "PDF", "JSON", "BINARY"]
+HASHES = [f"{number:064x}" for number in range(6)]
 ROLES = ["SOURCE", "PROCESSED", "THUMBNAIL", "ARTIFACT", "AUX"]
 # Few of them, so that rows tie; each means something to SQL, LIKE, JSON or a URL.
 TEXTS = ["", "a", "A", "ab", "aB", "AB", "a%b", "a_b", "axb", "a\\b", "a'b", 'a"b', "%", "_", "\\"]
@@ -199,6 +200,7 @@ class Filling:
             "buckets": buckets,
             "objects": objects,
             "blobs": blobs,
+            "contents": self._contents(),
             "collections": collections,
             "collection_sources": sources,
             "documents": documents,
@@ -285,7 +287,18 @@ class Filling:
         ]
 
     def _hash(self) -> str:
-        return f"{self._random.randint(0, 5):064x}"
+        return self._random.choice(HASHES)
+
+    def _contents(self) -> list[Row]:
+        return [
+            {
+                "namespace_id": self._namespace,
+                "hash": each,
+                "size_bytes": 1,
+                "key": f"{self._namespace}/{each}",
+            }
+            for each in HASHES
+        ]
 
     def _content(self) -> dict[str, Any]:
         content_hash = self._maybe(self._hash())

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gateway.blobs.store import content_key
 from tests.client import Client
 from tests.documents.making import PNG, Family
 from tests.operations import new_document
@@ -58,8 +57,8 @@ async def test_keeps_bytes_under_a_link(client: Client, family: Family) -> None:
         "checksum": digest,
         "sourceBlobId": family.image,
     }
-    assert digest in link
-    assert await client.blobs.read(content_key(client.namespace_id, digest)) == PNG + b"small"
+    assert await client.key_of(digest) in link
+    assert await client.bytes_of(digest) == PNG + b"small"
 
 
 async def test_links_lead_from_the_sources_to_the_artifacts(client: Client, family: Family) -> None:
@@ -68,11 +67,10 @@ async def test_links_lead_from_the_sources_to_the_artifacts(client: Client, fami
 
     found = await make(client, family, data, text)
 
-    hashes = [hashlib.sha256(each).hexdigest() for each in (PNG, b"seen in spring", b"spring")]
+    contents = (PNG, b"seen in spring", b"spring")
+    keys = [await client.key_of(hashlib.sha256(each).hexdigest()) for each in contents]
     assert found["presignedUrl"].split("?")[0] == found["presignedUrls"][0].split("?")[0]
-    assert [
-        next(each for each in hashes if each in link) for link in found["presignedUrls"]
-    ] == hashes
+    assert [next(each for each in keys if each in link) for link in found["presignedUrls"]] == keys
 
 
 async def test_structured_data_has_no_link(client: Client, family: Family) -> None:

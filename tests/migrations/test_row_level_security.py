@@ -16,6 +16,7 @@ TABLES = (
     "object_tallies",
     "blobs",
     "contents",
+    "removals",
     "collections",
     "collection_sources",
     "collection_tallies",
@@ -30,7 +31,9 @@ ROWS = """
     INSERT INTO objects (namespace_id, id, bucket_id) VALUES ('ns_{0}', 'obj_{0}', 'bkt_{0}');
     INSERT INTO blobs (namespace_id, id, object_id, bucket_id, position, property, type, has_bytes)
         VALUES ('ns_{0}', 'blob_{0}', 'obj_{0}', 'bkt_{0}', 0, 'text', 'TEXT', true);
-    INSERT INTO contents (namespace_id, hash, size_bytes) VALUES ('ns_{0}', repeat('{0}', 64), 1);
+    INSERT INTO contents (namespace_id, hash, size_bytes, key)
+        VALUES ('ns_{0}', repeat('{0}', 64), 1, 'ns_{0}/1');
+    INSERT INTO removals (namespace_id, key) VALUES ('ns_{0}', 'ns_{0}/2');
     INSERT INTO collections
         (namespace_id, id, collection_name, source_type, extractor_name, extractor_version)
         VALUES ('ns_{0}', 'col_{0}', 'name', 'BUCKET', 'frames', 'v1');

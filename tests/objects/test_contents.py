@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
-from gateway.blobs.store import content_key
+from gateway.blobs.store import Digest, new_key
 from gateway.buckets.tables import BucketRow
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import new_id
@@ -21,7 +21,7 @@ from gateway.errors import Unavailable
 from gateway.namespaces.tables import NamespaceRow
 from gateway.objects import contents
 from gateway.objects.blob_data import BlobContent, read
-from gateway.objects.tables import BlobRow, ContentRow, ObjectRow
+from gateway.objects.tables import BlobRow, ContentRow, ObjectRow, RemovalRow
 
 HELLO = read("hello", FieldType.TEXT, limit_bytes=100)
 WORLD = read("world", FieldType.TEXT, limit_bytes=100)
@@ -52,7 +52,8 @@ _ADD_BLOB = insert(BlobRow).values(
 )
 _REMOVE_BLOBS = delete(BlobRow).where(BlobRow.object_id == bindparam("object_id"))
 _REMOVE_OBJECT = delete(ObjectRow).where(ObjectRow.id == bindparam("id"))
-_KEPT = select(ContentRow.hash)
+_KEPT = select(ContentRow.hash, ContentRow.key)
+_CONDEMNED = select(RemovalRow.key)
 _MAKE_OLD = update(ContentRow).values(created_at=func.now() - text("interval '1 hour'"))
 
 
@@ -95,14 +96,23 @@ class Namespace:
         return await contents.sweep(self.database, self.store, self.id, **bounds)
 
     async def kept(self) -> list[str]:
-        """Return the hashes of all contents, having seen that they are those of the store."""
+        """Return the hashes of all contents, having seen that the store has nothing else."""
+        keys = await self.keys()
+        assert set(keys.values()) == {each.key async for each in self.store.listed(f"{self.id}/")}
+        return sorted(keys)
+
+    async def keys(self) -> dict[str, str]:
+        """Return the key of each content's hash."""
         async with self.database.transaction(self.id) as tx:
-            rows = {row["hash"] for row in await tx.rows(_KEPT)}
-        assert rows == {each.hash for each in (HELLO, WORLD) if await self.bytes_of(each)}
-        return sorted(rows)
+            return {row["hash"]: row["key"] for row in await tx.rows(_KEPT)}
+
+    async def condemned(self) -> list[str]:
+        async with self.database.transaction(self.id) as tx:
+            return [row["key"] for row in await tx.rows(_CONDEMNED)]
 
     async def bytes_of(self, content: BlobContent) -> bytes | None:
-        return await self.store.read(content_key(self.id, content.hash))
+        key = (await self.keys()).get(content.hash)
+        return None if key is None else await self.store.read(key)
 
 
 class SlowToDelete(LocalBlobStore):
@@ -173,15 +183,13 @@ async def test_bytes_are_not_shared_between_namespaces(
     assert await other.kept() == hashes(HELLO)
 
 
-async def test_a_failure_to_keep_bytes_leaves_no_row(namespace: Namespace) -> None:
-    key = content_key(namespace.id, HELLO.hash)
-    (namespace.store.path(key) / "in the way").mkdir(parents=True)
+async def test_a_failure_to_keep_bytes_leaves_no_row(namespace: Namespace, tmp_path: Path) -> None:
+    (tmp_path / "blobs" / "tmp").rmdir()
 
     with pytest.raises(Unavailable):
         await namespace.create(HELLO)
 
-    async with namespace.database.transaction(namespace.id) as tx:
-        assert await tx.rows(_KEPT) == []
+    assert await namespace.keys() == {}
 
 
 async def test_bytes_go_with_the_last_blob_that_names_them(namespace: Namespace) -> None:
@@ -273,26 +281,21 @@ async def test_a_sweep_spares_what_is_young(namespace: Namespace) -> None:
     assert await namespace.sweep(older_than_s=60.5) == 1
 
 
-async def test_a_sweep_that_cannot_remove_bytes_keeps_their_row(namespace: Namespace) -> None:
-    await namespace.delete(await namespace.create(HELLO))
-    path = namespace.store.path(content_key(namespace.id, HELLO.hash))
-    path.unlink()
-    path.mkdir()
+async def test_bytes_that_cannot_be_removed_are_removed_later(namespace: Namespace) -> None:
+    gone = await namespace.create(HELLO, WORLD)
+    paths = [namespace.store.path(key) for key in (await namespace.keys()).values()]
+    await namespace.delete(gone)
+    paths[0].unlink()
+    paths[0].mkdir()
 
     with pytest.raises(Unavailable):
         await namespace.sweep()
 
-    path.rmdir()
-    assert await namespace.sweep() == 1
-
-
-async def test_bytes_that_a_killed_sweep_removed_are_written_again(namespace: Namespace) -> None:
-    await namespace.create(HELLO)
-    await namespace.store.delete(content_key(namespace.id, HELLO.hash))
-
-    await namespace.create(HELLO)
-
-    assert await namespace.bytes_of(HELLO) == b"hello"
+    assert len(await namespace.condemned()) == 2
+    paths[0].rmdir()
+    assert await namespace.sweep(hashes=[]) == 2, "whatever it was to look for"
+    assert await namespace.kept() == []
+    assert await namespace.condemned() == []
 
 
 async def test_a_sweep_waits_for_a_writer_and_spares_its_bytes(namespace: Namespace) -> None:
@@ -307,20 +310,66 @@ async def test_a_sweep_waits_for_a_writer_and_spares_its_bytes(namespace: Namesp
     assert await namespace.kept() == hashes(HELLO)
 
 
-async def test_a_writer_waits_for_a_sweep_and_writes_anew(
+async def test_a_removal_that_is_late_does_not_reach_bytes_that_came_again(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     await namespace.delete(await namespace.create(HELLO))
-
     slow = SlowToDelete(tmp_path / "blobs", namespace.store.signer)
     sweeping = asyncio.create_task(contents.sweep(namespace.database, slow, namespace.id))
     await slow.is_deleting.wait()
-    creating = asyncio.create_task(namespace.create(HELLO))
-    await until_one_waits(namespace.database)
-    slow.may_delete.set()
 
-    assert await sweeping == 1
-    await creating
+    async with asyncio.timeout(10):  # nobody waits for the store
+        await namespace.create(HELLO)
+        assert await namespace.sweep() == 1, "another gateway removes them too"
+    slow.may_delete.set()
+    await sweeping
+
+    assert await namespace.kept() == hashes(HELLO)
+    assert await namespace.bytes_of(HELLO) == b"hello"
+
+
+async def test_a_sweep_that_was_killed_is_finished_by_the_next(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    await namespace.delete(await namespace.create(HELLO))
+    slow = SlowToDelete(tmp_path / "blobs", namespace.store.signer)
+    sweeping = asyncio.create_task(contents.sweep(namespace.database, slow, namespace.id))
+    await slow.is_deleting.wait()
+    sweeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sweeping
+    await namespace.create(HELLO)
+
+    assert await namespace.sweep() == 1
+
+    assert await namespace.kept() == hashes(HELLO)
+
+
+async def test_adopts_bytes_that_came_otherwise(namespace: Namespace) -> None:
+    key = new_key(namespace.id)
+    await namespace.store.put(key, b"hello")
+
+    async with namespace.database.transaction(namespace.id) as tx:
+        first = await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
+        again = await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
+        await namespace.create_in(tx, HELLO)
+
+    assert first
+    assert again
+    assert await namespace.keys() == {HELLO.hash: key}
+    assert await namespace.kept() == hashes(HELLO)
+
+
+async def test_removes_adopted_bytes_that_were_there_already(namespace: Namespace) -> None:
+    await namespace.create(HELLO)
+    key = new_key(namespace.id)
+    await namespace.store.put(key, b"hello")
+
+    async with namespace.database.transaction(namespace.id) as tx:
+        assert not await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
+
+    assert await namespace.store.size(key) == 5, "not before the commit"
+    assert await namespace.sweep() == 1
     assert await namespace.kept() == hashes(HELLO)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gateway.blobs.store import content_key
 from gateway.database.ids import new_id
 from gateway.enums import Permission
 from tests.client import Client
@@ -123,8 +122,7 @@ async def test_keeps_the_bytes(client: Client) -> None:
     await new_object(client, bucket, blobs=[THUMBNAIL, FILE])
 
     for data in (PNG, PDF):
-        key = content_key(client.namespace_id, sha256(data))
-        assert await client.blobs.read(key) == data
+        assert await client.bytes_of(sha256(data)) == data
 
 
 async def test_keeps_equal_bytes_once_and_their_names_apart(client: Client) -> None:

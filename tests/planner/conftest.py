@@ -176,6 +176,12 @@ async def _fill(connection: asyncpg.Connection, namespace: str, name: str) -> No
             TRICKY | {"number": number},
             number * 100,
         )
+        await connection.execute(
+            "INSERT INTO contents (namespace_id, hash, size_bytes, key) VALUES ($1, $2, 50, $3)",
+            namespace,
+            f"{number:064x}",
+            f"{namespace}/{number}",
+        )
         for position in (0, 1):
             await connection.execute(
                 "INSERT INTO blobs (namespace_id, id, object_id, bucket_id, position, property,"

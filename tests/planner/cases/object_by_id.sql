@@ -4,7 +4,9 @@ SELECT '{"id":"' || objects_1.id || '","keyPrefix":' || coalesce(CAST(to_json(ob
 FROM object_tallies
 WHERE object_tallies.namespace_id = objects_1.namespace_id AND object_tallies.object_id = objects_1.id) AS TEXT), 'null') || ',"bucket":' || coalesce((SELECT '{"bucketName":' || CAST(to_json(buckets_2.bucket_name) AS TEXT) || '}' AS anon_2
 FROM buckets AS buckets_2
-WHERE buckets_2.namespace_id = $2::VARCHAR AND buckets_2.id = objects_1.bucket_id), 'null') || ',"blobs":' || (SELECT '[' || coalesce(string_agg('{"property":' || CAST(to_json(blobs_3.property) AS TEXT) || ',"details":{"hash":' || coalesce(CAST(to_json(blobs_3.hash) AS TEXT), 'null') || ',"sizeBytes":' || coalesce(CAST(blobs_3.size_bytes AS TEXT), 'null') || '},"presignedUrl":null,"@presignedUrl.hash":' || coalesce(CAST(to_json(blobs_3.hash) AS TEXT), 'null') || ',"@presignedUrl.has_bytes":' || coalesce(CAST(blobs_3.has_bytes AS TEXT), 'null') || ',"@presignedUrl.filename":' || coalesce(CAST(to_json(blobs_3.filename) AS TEXT), 'null') || ',"@presignedUrl.mime_type":' || coalesce(CAST(to_json(blobs_3.mime_type) AS TEXT), 'null') || '}', ',' ORDER BY blobs_3.position), '') || ']' AS anon_3
+WHERE buckets_2.namespace_id = $2::VARCHAR AND buckets_2.id = objects_1.bucket_id), 'null') || ',"blobs":' || (SELECT '[' || coalesce(string_agg('{"property":' || CAST(to_json(blobs_3.property) AS TEXT) || ',"details":{"hash":' || coalesce(CAST(to_json(blobs_3.hash) AS TEXT), 'null') || ',"sizeBytes":' || coalesce(CAST(blobs_3.size_bytes AS TEXT), 'null') || '},"presignedUrl":null,"@presignedUrl.key":' || coalesce(CAST(to_json((SELECT contents.key
+FROM contents
+WHERE contents.namespace_id = blobs_3.namespace_id AND contents.hash = blobs_3.hash AND blobs_3.has_bytes)) AS TEXT), 'null') || ',"@presignedUrl.filename":' || coalesce(CAST(to_json(blobs_3.filename) AS TEXT), 'null') || ',"@presignedUrl.mime_type":' || coalesce(CAST(to_json(blobs_3.mime_type) AS TEXT), 'null') || '}', ',' ORDER BY blobs_3.position), '') || ']' AS anon_3
 FROM blobs AS blobs_3
 WHERE blobs_3.namespace_id = $2::VARCHAR AND blobs_3.object_id = objects_1.id) || '}' AS anon_1
 FROM objects AS objects_1
