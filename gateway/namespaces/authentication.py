@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from asyncpg import Record
 from sqlalchemy import (
@@ -40,7 +41,10 @@ from gateway.namespaces.tables import ApiKeyRow, NamespaceRow
 # A key that is revoked in another process goes on working here for as long.
 TRUST_S = 3.0
 MOST_KEPT = 4096
+LONGEST_KNOWN = 512  # characters that are shown; whoever shows more is looked up each time
 NOTE_USE_EVERY_S = 60.0
+
+_NOBODY = "this API key is unknown, or was revoked"
 
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII)
 
@@ -80,6 +84,9 @@ _NOTE_USE = (
 )
 
 
+_Shown = tuple[str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A key that was not revoked; ``ends_at`` is by the authenticator's clock."""
@@ -93,12 +100,24 @@ class _Found:
 class _LookUp:
     """A question to the database, under way or answered."""
 
+    key: tuple[bytes, str]
     begun_at: float
     answer: asyncio.Task[_Found | None]
 
 
+class _Known(NamedTuple):
+    """A caller who may do without a look-up, until when by the authenticator's clock."""
+
+    caller: Caller
+    until: float
+
+
 class Authenticator:
     """Tells who is asking; what it learns of a key it takes for true for a few seconds.
+
+    Whoever shows the very same texts again in that time is known by them, at the cost of a glance
+    at a dict. The texts, of which one is a secret, are let go when that time has passed. Otherwise
+    digests of secrets are kept.
 
     Requests that show the same key in the same namespace share a look-up, be it under way or
     answered. What nobody has heard of is kept just as long: a client that goes on trying an old
@@ -122,6 +141,7 @@ class Authenticator:
         self._trust_s = trust_s
         self._most = most
         self._clock = clock
+        self._known: dict[_Shown, _Known] = {}
         self._look_ups: OrderedDict[tuple[bytes, str], _LookUp] = OrderedDict()
         self._uses_noted_at: OrderedDict[str, float] = OrderedDict()
         self._writes: set[asyncio.Task[None]] = set()
@@ -140,9 +160,16 @@ class Authenticator:
                 two are answered alike).
             Unavailable: The database gives no answer, so nobody knows.
         """
-        found = await self._find(_secret_in(authorization), namespace or "")
+        known = self._known.get((authorization, namespace))
+        if known is not None and self._clock() < known.until:
+            return known.caller
+        secret = _secret_in(authorization)
+        if not is_secret(secret):
+            raise Unauthenticated(_NOBODY)
+        look_up = self._find(secret, namespace or "")
+        found = await _answer_of(look_up)
         if found is None:
-            raise Unauthenticated("this API key is unknown, or was revoked")
+            raise Unauthenticated(_NOBODY)
         # Not left to the look-up: a key ends on time, however lately it was looked up.
         if found.ends_at <= self._clock():
             raise Unauthenticated("this API key has expired")
@@ -155,7 +182,13 @@ class Authenticator:
             raise NamespaceRequired(
                 "X-Namespace has to be the name or the id of a namespace that this API key may use"
             )
-        self._note_use(found.key_id)
+        noted_at = self._note_use(found.key_id)
+        # One that was forgotten meanwhile is not to be known either.
+        if self._look_ups.get(look_up.key) is look_up:
+            until = min(
+                look_up.begun_at + self._trust_s, found.ends_at, noted_at + NOTE_USE_EVERY_S
+            )
+            self._know((authorization, namespace), _Known(found.caller, until))
         return found.caller
 
     async def authenticate_payload(self, payload: object) -> Caller:
@@ -176,28 +209,36 @@ class Authenticator:
 
     def forget_all(self) -> None:
         """Look every key up anew; to be called when a change of keys has been committed here."""
+        self._known.clear()
         self._look_ups.clear()
 
     async def close(self) -> None:
         """Return when what is still to be noted is written."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
-    async def _find(self, secret: str, namespace: str) -> _Found | None:
-        if not is_secret(secret):
-            return None
+    def _know(self, shown: _Shown, known: _Known) -> None:
+        """Keep a caller by what they showed, for as long as that may do without a look-up."""
+        if sum(map(len, filter(None, shown))) > LONGEST_KNOWN:
+            return
+        if len(self._known) >= self._most:
+            self._known.clear()  # the look-ups are still there
+        self._known[shown] = known
+        asyncio.get_running_loop().call_later(self._trust_s, self._known.pop, shown, None)
+
+    def _find(self, secret: str, namespace: str) -> _LookUp:
+        """Return the look-up of a key, under way or answered; begin one if need be."""
         place = namespace if may_name_namespace(namespace) else ""
         key = (digest(secret), place)
         now = self._clock()
         look_up = self._look_ups.get(key)
         if look_up is None or now - look_up.begun_at >= self._trust_s:
-            look_up = _LookUp(now, asyncio.create_task(self._look_up(*key, now)))
+            look_up = _LookUp(key, now, asyncio.create_task(self._look_up(*key, now)))
             look_up.answer.add_done_callback(lambda answer: self._drop_passing(key, answer))
             self._look_ups[key] = look_up
         self._look_ups.move_to_end(key)
         if len(self._look_ups) > self._most:
             self._look_ups.popitem(last=False)
-        # Others may be waiting for the answer when this request is given up.
-        return await asyncio.shield(look_up.answer)
+        return look_up
 
     async def _look_up(self, digest: bytes, namespace: str, begun_at: float) -> _Found | None:
         statement = compiled(_LOOK_UP)
@@ -221,11 +262,16 @@ class Authenticator:
         if look_up is not None and look_up.answer is answer:
             del self._look_ups[key]
 
-    def _note_use(self, key_id: str) -> None:
-        """See to it that the use is written down, beside the request that waits for none of it."""
+    def _note_use(self, key_id: str) -> float:
+        """See to it that the use is written down, beside the request that waits for none of it.
+
+        Returns:
+            When it was noted last.
+        """
         now = self._clock()
-        if now - self._uses_noted_at.get(key_id, -inf) < NOTE_USE_EVERY_S:
-            return
+        noted_at = self._uses_noted_at.get(key_id, -inf)
+        if now - noted_at < NOTE_USE_EVERY_S:
+            return noted_at
         self._uses_noted_at[key_id] = now
         self._uses_noted_at.move_to_end(key_id)
         if len(self._uses_noted_at) > self._most:
@@ -233,12 +279,20 @@ class Authenticator:
         write = asyncio.create_task(self._write_use(key_id))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
+        return now
 
     async def _write_use(self, key_id: str) -> None:
         statement = compiled(_NOTE_USE)
         with suppress(Unavailable):  # a minute later it is tried again
             async with self._database.connection() as connection:
                 await connection.execute(statement.sql, *statement.arguments({"id": key_id}))
+
+
+async def _answer_of(look_up: _LookUp) -> _Found | None:
+    if look_up.answer.done():
+        return look_up.answer.result()
+    # Others may be waiting for the answer when this request is given up.
+    return await asyncio.shield(look_up.answer)
 
 
 def _secret_in(authorization: str | None) -> str:

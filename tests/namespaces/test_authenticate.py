@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asyncpg.pool import PoolConnectionProxy
 
 from gateway.caller import Caller
 from gateway.database.ids import new_id
+from gateway.database.lending import Connection
 from gateway.database.pool import Database, open_database
 from gateway.enums import Permission
 from gateway.errors import NamespaceRequired, RequestFailure, Unauthenticated
@@ -30,7 +30,7 @@ class CountingDatabase(Database):
         self.uses = 0
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
+    async def connection(self) -> AsyncIterator[Connection]:
         self.uses += 1
         async with super().connection() as connection:
             yield connection
@@ -117,9 +117,9 @@ async def test_a_key_ends_on_time_however_lately_it_was_looked_up(
     authenticator = Authenticator(database, clock=clock, trust_s=7200)
     await authenticator.authenticate(f"Bearer {key.secret}", "home")
 
-    clock.now += 3500
+    clock.now += 3590
     await authenticator.authenticate(f"Bearer {key.secret}", "home")
-    clock.now += 101
+    clock.now += 20
     told = await refusal(authenticator, f"Bearer {key.secret}", "home")
 
     assert told == "UNAUTHENTICATED: this API key has expired"
@@ -301,10 +301,12 @@ async def last_used_at(database: Database) -> datetime | None:
         return moment
 
 
+@pytest.mark.parametrize("trust_s", [TRUST_S, 7200])
 async def test_notes_the_use_of_a_key_once_a_minute(
-    authenticator: Authenticator, database: Database, operator: Operator, clock: Clock
+    database: Database, operator: Operator, clock: Clock, trust_s: float
 ) -> None:
     key = await operator.key()
+    authenticator = Authenticator(database, clock=clock, trust_s=trust_s)
     noted = []
 
     for _ in range(4):
@@ -401,6 +403,45 @@ async def test_secrets_are_neither_kept_nor_logged(
     for text in (kept, caplog.text, repr(first)):
         assert first.secret[10:] not in text
     assert first.secret[:10] in kept
+
+
+async def test_what_was_shown_is_let_go_when_it_is_trusted_no_longer(
+    database: Database, operator: Operator, clock: Clock
+) -> None:
+    key = await operator.key()
+    authenticator = Authenticator(database, clock=clock, trust_s=0)
+    await authenticator.authenticate(f"Bearer {key.secret}", "home")
+    assert key.secret in repr(vars(authenticator))
+
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert key.secret not in repr(vars(authenticator))
+    await authenticator.close()
+
+
+async def test_long_headers_fill_no_memory(
+    authenticator: Authenticator, operator: Operator
+) -> None:
+    key = await operator.key()
+
+    caller = await authenticator.authenticate(f"Bearer{' ' * 1000}{key.secret}", "home")
+
+    assert caller.key_id == key.key_id
+    assert key.secret not in repr(vars(authenticator))
+
+
+async def test_many_spellings_fill_no_memory(
+    database: Database, operator: Operator, clock: Clock
+) -> None:
+    key = await operator.key()
+    authenticator = Authenticator(database, clock=clock, most=5)
+
+    for count in range(1, 20):
+        await authenticator.authenticate(f"Bearer{' ' * count}{key.secret}", "home")
+
+    assert 1 <= repr(vars(authenticator)).count(key.secret) <= 5
+    await authenticator.close()
 
 
 def test_no_two_secrets_are_alike() -> None:
