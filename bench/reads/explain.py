@@ -34,7 +34,7 @@ class _Recorder(Reader):
         self.database = database
         self.statements: list[tuple[str, Sequence[Any]]] = []
 
-    async def read(self, sql: str, parameters: Sequence[Any]) -> str | None:
+    async def read(self, sql: str, parameters: Sequence[Any]) -> bytes | None:
         self.statements.append((sql, parameters))
         return await super().read(sql, parameters)
 

@@ -1,19 +1,38 @@
 """Lends the pool's connections again and again without asking the pool each time.
 
 asyncpg's pool makes a task for each release and a timer for each stay: a third of what a point
-read takes in all. Here a connection that comes back clean is handed on as it is. The pool still
-opens connections, and takes back those that something happened to.
+read takes in all. Here a connection that comes back clean is handed on as it is, without the proxy
+that the pool wraps around it. The pool still opens connections, and takes back those that something
+happened to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-Connection = PoolConnectionProxy
+
+class Connection(asyncpg.Connection):
+    """A connection that keeps no state between uses, so the pool need not reset it.
+
+    asyncpg's pool sends a reset query at each release, one more round trip: 1.3 times the
+    time of a point read. Nothing here sets anything outside a transaction.
+    """
+
+    def get_reset_query(self) -> str:
+        """Return what the pool sends at a release: nothing."""
+        return ""
+
+    @property
+    def bare(self) -> Connection:
+        """The connection itself: a proxy hands on to it what it is asked and does not know."""
+        return self
+
+
 _Waiter = asyncio.Future[Connection | None]
 
 
@@ -29,6 +48,7 @@ class Lender:
         self._size = size
         self._open = 0
         self._free: list[Connection] = []
+        self._proxies: dict[Connection, PoolConnectionProxy] = {}  # of all that are open
         self._waiting: deque[_Waiter] = deque()
 
     async def take(self, timeout_s: float) -> Connection:
@@ -39,19 +59,21 @@ class Lender:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: none can be opened.
         """
         while True:
-            while self._free:
+            if self._free:
                 connection = self._free.pop()  # the last one used: the others may be let go
-                if not is_lost(connection):
-                    return connection
-                await self.discard(connection)
-            if self._open < self._size:
+            elif self._open < self._size:
                 return await self._another(timeout_s)
-            handed = await self._wait(timeout_s)
-            if handed is not None:
-                return handed
+            else:
+                handed = await self._wait(timeout_s)
+                if handed is None:
+                    continue
+                connection = handed
+            if not connection.is_closed():
+                return connection
+            await self.discard(connection)
 
     def give_back(self, connection: Connection) -> None:
-        """Take back a connection that works and has no transaction open."""
+        """Take back a connection that has no transaction open."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -62,7 +84,7 @@ class Lender:
     async def discard(self, connection: Connection) -> None:
         """Take back a connection that something happened to; the pool resets or closes it."""
         try:
-            await self._pool.release(connection)
+            await self._pool.release(self._proxies.pop(connection))
         finally:
             self._one_less()
 
@@ -74,10 +96,13 @@ class Lender:
     async def _another(self, timeout_s: float) -> Connection:
         self._open += 1
         try:
-            return await self._pool.acquire(timeout=timeout_s)
+            proxy: Any = await self._pool.acquire(timeout=timeout_s)
         except BaseException:
             self._one_less()
             raise
+        connection: Connection = proxy.bare
+        self._proxies[connection] = proxy
+        return connection
 
     async def _wait(self, timeout_s: float) -> Connection | None:
         waiter: _Waiter = asyncio.get_running_loop().create_future()
@@ -106,11 +131,3 @@ class Lender:
             if not waiter.done():
                 waiter.set_result(None)
                 return
-
-
-def is_lost(connection: Connection) -> bool:
-    """Tell whether a connection is of no more use."""
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has already taken it back
-        return True

@@ -9,11 +9,10 @@ from typing import Any
 
 import asyncpg
 import orjson
-from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.sql import ClauseElement
 
 from gateway.database.ids import prefix_of
-from gateway.database.lending import Lender, is_lost
+from gateway.database.lending import Connection, Lender
 from gateway.database.statements import compiled
 from gateway.errors import Unavailable
 
@@ -33,23 +32,9 @@ _PASSING = (
     asyncpg.OutdatedSchemaCacheError,
     TimeoutError,
 )
-_ANY_FAILURE = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-
-
-class _Connection(asyncpg.Connection):
-    """A connection that keeps no state between uses, so the pool need not reset it.
-
-    asyncpg's pool sends a reset query at each release, one more round trip: 1.3 times the
-    time of a point read. Nothing here sets anything outside a transaction.
-    """
-
-    def get_reset_query(self) -> str:
-        return ""
+# What may come of a connection's end, or of a fault of ours.
+_PERHAPS_LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_ANY_FAILURE = (*_PERHAPS_LOST, asyncpg.PostgresError)
 
 
 def _to_json(value: Any) -> str:
@@ -71,7 +56,7 @@ class Transaction:
     JSON column is sent as JSON; an enum of words is a string.
     """
 
-    def __init__(self, connection: PoolConnectionProxy, namespace_id: str | None) -> None:
+    def __init__(self, connection: Connection, namespace_id: str | None) -> None:
         self._connection = connection
         self._namespace_id = namespace_id
 
@@ -144,33 +129,64 @@ class Database:
                 )
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection from the pool.
 
         Raises:
             Unavailable: no connection is to be had, or it was lost inside the block.
         """
-        try:
-            connection = await self.lender.take(CONNECT_TIMEOUT_S)
-        except _ANY_FAILURE as error:
-            raise Unavailable("the database gives no connection; try again") from error
-        is_clean = False
+        connection = await self._take()
         try:
             yield connection
-            is_clean = True
-        except _PASSING as error:
-            raise Unavailable("the database gives no answer; try again") from error
-        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            if is_lost(connection):
-                raise Unavailable("the database gives no answer; try again") from error
+        except BaseException as error:
+            await self._fail(connection, error)
             raise
-        finally:
-            if is_clean and not is_lost(connection) and not connection.is_in_transaction():
-                self.lender.give_back(connection)
-            else:
-                # asyncpg closes one that cannot be reset, and opens another in its place.
-                with suppress(*_ANY_FAILURE):
-                    await self.lender.discard(connection)
+        if connection.is_closed() or connection.is_in_transaction():
+            await self._discard(connection)
+        else:
+            self.lender.give_back(connection)
+
+    async def value(self, sql: str, arguments: Sequence[Any]) -> Any:
+        """Return the one value of a statement that is a transaction of its own.
+
+        The same as in a block of ``connection``, without the block: most of what is asked of the
+        database is asked here, and each generator on the way takes as long as the socket.
+
+        Raises:
+            Unavailable: PostgreSQL gives no answer.
+        """
+        connection = await self._take()
+        try:
+            value = await connection.fetchval(sql, *arguments)
+        except BaseException as error:
+            await self._fail(connection, error)
+            raise
+        self.lender.give_back(connection)
+        return value
+
+    async def _take(self) -> Connection:
+        try:
+            return await self.lender.take(CONNECT_TIMEOUT_S)
+        except _ANY_FAILURE as error:
+            raise Unavailable("the database gives no connection; try again") from error
+
+    async def _fail(self, connection: Connection, error: BaseException) -> None:
+        """Let go of a connection that something happened to.
+
+        Raises:
+            Unavailable: it happened to the server, or passes by itself.
+        """
+        is_outage = isinstance(error, _PASSING) or (
+            isinstance(error, _PERHAPS_LOST) and connection.is_closed()
+        )
+        await self._discard(connection)
+        if is_outage:
+            raise Unavailable("the database gives no answer; try again") from error
+
+    async def _discard(self, connection: Connection) -> None:
+        # asyncpg closes one that cannot be reset, and opens another in its place.
+        with suppress(*_ANY_FAILURE):
+            await self.lender.discard(connection)
 
     async def close(self) -> None:
         """Let go of all connections that nobody uses."""
@@ -178,7 +194,7 @@ class Database:
             await self.lender.close()
 
 
-async def _roll_back(connection: PoolConnectionProxy) -> None:
+async def _roll_back(connection: Connection) -> None:
     """Leave the transaction, if need be by ending the connection: a silent server holds nobody."""
     try:
         await connection.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
@@ -189,8 +205,8 @@ async def _roll_back(connection: PoolConnectionProxy) -> None:
         raise
 
 
-def _terminate(connection: PoolConnectionProxy) -> None:
-    if not is_lost(connection):
+def _terminate(connection: Connection) -> None:
+    if not connection.is_closed():
         connection.terminate()
 
 
@@ -211,7 +227,7 @@ async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
             plain_url(url),
             min_size=1,
             max_size=size,
-            connection_class=_Connection,
+            connection_class=Connection,
             init=prepare_connection,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,

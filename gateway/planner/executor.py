@@ -142,11 +142,9 @@ async def read_rows(
     caller = context.caller
     if rows.namespace_id is not None:
         caller = replace(caller, namespace_id=rows.namespace_id)
-    text = await context.reader.read(plan.sql, plan.parameters(Inputs(arguments, rows, caller)))
-    if text is None:
-        return None, []
-    if plan.shape is None:
-        return text.encode(), []
-    value = orjson.loads(text)
+    answer = await context.reader.read(plan.sql, plan.parameters(Inputs(arguments, rows, caller)))
+    if answer is None or plan.shape is None:
+        return answer, []
+    value = orjson.loads(answer)
     failures = await splice(value, plan.shape, arguments, context)
     return orjson.dumps(value), failures

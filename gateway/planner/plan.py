@@ -14,11 +14,15 @@ from gateway.planner.caching import LeastUsedCache
 from gateway.planner.splice import Shape
 
 # The namespace is set and the rows are read in one round trip; the setting ends with the
-# statement. Row level
-# security then refuses what a forgotten predicate would let through (DESIGN, decision 3).
+# statement. Row level security then refuses what a forgotten predicate would let through (DESIGN,
+# decision 3). Its policies read the setting when rows are looked for, and that is after it was set:
+# CASE evaluates its condition first, and the statement within it, which refers to nothing outside
+# of it, is a plan of its own that PostgreSQL begins when its value is asked for. A function that
+# sets something is never evaluated ahead, and rules out parallel workers (decision 0005).
+# The answer comes as bytes, for text would be decoded, and encoded again for the response.
 _SCOPED = (
-    "WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', {namespace}, true) AS id)\n"
-    "SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (\n{statement}\n) END"
+    "SELECT CASE WHEN set_config('app.namespace_id', {namespace}, true) IS NOT NULL THEN"
+    " convert_to((\n{statement}\n), 'UTF8') END"
 )
 
 

@@ -14,15 +14,14 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read(self, sql: str, parameters: Sequence[Any]) -> str | None:
+    async def read(self, sql: str, parameters: Sequence[Any]) -> bytes | None:
         """Return the JSON that a statement builds, None where there is no such row.
 
         Raises:
             Unavailable: PostgreSQL gives no answer.
         """
-        async with self._database.connection() as connection:
-            answer: str | None = await connection.fetchval(sql, *parameters)
-            return answer
+        answer: bytes | None = await self._database.value(sql, parameters)
+        return answer
 
 
 class NoReader(Reader):

@@ -338,6 +338,94 @@ async def test_a_connection_that_is_lost_while_reading_is_replaced(
     await other.close()
 
 
+async def test_reads_one_value_again_and_again_on_one_connection(one: Database) -> None:
+    backends = {await one.value("SELECT pg_backend_pid() + $1", [each]) for each in (0, 0, 0)}
+
+    assert len(backends) == 1
+    assert await one.value("SELECT 1 WHERE $1", [False]) is None
+
+
+async def test_a_fault_in_a_statement_is_no_outage(one: Database) -> None:
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await one.value("SELECT 1 / $1", [0])
+    with pytest.raises(asyncpg.DataError):
+        await one.value("SELECT 1 / $1", ["no number"])
+
+    assert await one.value("SELECT 1 / $1", [1]) == 1
+
+
+@pytest.mark.parametrize("pause", [0, 0.05], ids=["farewell unread", "farewell read"])
+async def test_a_connection_that_is_lost_between_two_values_is_replaced(
+    one: Database, url: str, pause: float
+) -> None:
+    other = await asyncpg.connect(url)
+
+    for _ in range(10):  # chance decides what has arrived by then
+        backend = await one.value("SELECT pg_backend_pid()", [])
+        await other.execute("SELECT pg_terminate_backend($1)", backend)
+        await asyncio.sleep(pause)
+        with suppress(Unavailable):
+            assert await one.value("SELECT pg_backend_pid()", []) != backend
+        assert await one.value("SELECT pg_backend_pid()", []) != backend
+
+    await other.close()
+
+
+async def test_a_connection_that_is_lost_in_a_statement_is_told_of(one: Database, url: str) -> None:
+    other = await asyncpg.connect(url)
+    backend = await one.value("SELECT pg_backend_pid()", [])
+
+    reading = asyncio.create_task(one.value("SELECT pg_sleep(60)", []))
+    await asyncio.sleep(0)
+    await other.execute("SELECT pg_terminate_backend($1)", backend)
+    with pytest.raises(Unavailable):
+        await reading
+
+    await other.close()
+    assert await one.value("SELECT 1", []) == 1
+
+
+async def test_a_value_that_takes_too_long_is_given_up(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.2)
+    async with open_database(url, size=1) as database:
+        with pytest.raises(Unavailable):
+            await database.value("SELECT pg_sleep(60)", [])
+
+        assert await database.value("SELECT 1", []) == 1
+
+
+async def test_a_server_that_falls_silent_holds_no_reader(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.2)
+    async with open_database(url, size=1) as database:
+        backend = await database.value("SELECT pg_backend_pid()", [])
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(10):
+                with pytest.raises(Unavailable):
+                    await database.value("SELECT 1", [])
+        finally:
+            os.kill(backend, signal.SIGCONT)
+
+        assert await database.value("SELECT 1", []) == 1
+
+
+async def test_a_cancelled_reader_gives_the_connection_back(one: Database) -> None:
+    backend = await one.value("SELECT pg_backend_pid()", [])
+    reading = asyncio.create_task(one.value("SELECT pg_sleep(60)", []))
+    await asyncio.sleep(0)
+
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    async with asyncio.timeout(5):
+        assert await one.value("SELECT pg_backend_pid()", []) == backend
+
+
 async def test_one_of_two_that_wait_for_each_other_is_told_to_try_again(url: str, ns: str) -> None:
     lock = select(func.pg_advisory_xact_lock(bindparam("key")))
     both = asyncio.Barrier(2)

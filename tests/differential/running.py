@@ -79,7 +79,7 @@ class RecordingReader(Reader):
         super().__init__(database)
         self.statements: list[str] = []
 
-    async def read(self, sql: str, parameters: Sequence[Any]) -> str | None:
+    async def read(self, sql: str, parameters: Sequence[Any]) -> bytes | None:
         self.statements.append(sql)
         return await super().read(sql, parameters)
 

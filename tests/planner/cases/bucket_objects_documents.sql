@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $2::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $2::text, true) IS NOT NULL THEN convert_to((
 SELECT '{"objectCount":' || coalesce(CAST((SELECT coalesce(sum(bucket_tallies.objects), $1::INTEGER) AS coalesce_1
 FROM bucket_tallies
 WHERE bucket_tallies.namespace_id = buckets_1.namespace_id AND bucket_tallies.bucket_id = buckets_1.id) AS TEXT), 'null') || ',"objects":' || (SELECT '{"totalCount":' || CAST((SELECT count(*) AS count_1
@@ -22,4 +21,4 @@ WHERE objects_2.namespace_id = $2::VARCHAR AND objects_2.bucket_id = buckets_1.i
 HAVING true) || '}' AS anon_1
 FROM buckets AS buckets_1
 WHERE buckets_1.namespace_id = $2::VARCHAR AND buckets_1.bucket_name = $7::VARCHAR COLLATE "C" AND buckets_1.status != 'IN_PROGRESS'
-) END
+), 'UTF8') END

@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
 SELECT '{"ancestors":' || (WITH RECURSIVE chain_5(id, parent_id, distance) AS
 (SELECT documents_2.id AS id, documents_2.source_document_id AS parent_id, 1 AS distance
 FROM documents AS documents_2
@@ -25,4 +24,4 @@ WHERE collections_13.namespace_id = $1::VARCHAR AND collections_13.id = anon_10.
 FROM jsonb_to_recordset(documents_1.lineage_chain) AS anon_10(collection_id TEXT, feature_extractor_id TEXT, document_id TEXT, timestamp TIMESTAMP WITH TIME ZONE)) || '}' AS anon_1
 FROM documents AS documents_1
 WHERE documents_1.namespace_id = $1::VARCHAR AND documents_1.id = $3::VARCHAR COLLATE "C"
-) END
+), 'UTF8') END

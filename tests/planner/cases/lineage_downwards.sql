@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
 SELECT (WITH lineage AS
 (
 WITH RECURSIVE start AS (
@@ -58,4 +57,4 @@ WHERE collections.namespace_id = member_4.namespace_id AND collections.id = memb
 FROM lineage AS member_4
 WHERE member_4.parent_id IN (SELECT lineage.id
 FROM lineage)) || '}' END AS anon_2) AS anon_1
-) END
+), 'UTF8') END

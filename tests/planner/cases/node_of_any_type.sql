@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
 SELECT '{"id":"' || collections_1.id || '","collectionName":' || CAST(to_json(collections_1.collection_name) AS TEXT) || ',"upstream":' || (SELECT '[' || coalesce(string_agg(coalesce(CASE WHEN (collection_sources_2.bucket_id IS NOT NULL) THEN (SELECT '{"id":"' || buckets_3.id || '"}' AS anon_3
 FROM buckets AS buckets_3
 WHERE buckets_3.namespace_id = $1::VARCHAR AND buckets_3.id = collection_sources_2.bucket_id) WHEN (collection_sources_2.source_collection_id IS NOT NULL) THEN (SELECT '{"id":"' || collections_4.id || '"}' AS anon_4
@@ -13,4 +12,4 @@ FROM collection_sources AS collection_sources_5
 WHERE collection_sources_5.namespace_id = $1::VARCHAR AND collection_sources_5.source_collection_id = collections_1.id) || '}' AS anon_1
 FROM collections AS collections_1
 WHERE collections_1.namespace_id = $1::VARCHAR AND collections_1.id = $2::VARCHAR COLLATE "C"
-) END
+), 'UTF8') END

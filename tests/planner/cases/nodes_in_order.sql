@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $2::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $2::text, true) IS NOT NULL THEN convert_to((
 SELECT '[' || coalesce(string_agg(coalesce(CASE WHEN (split_part(anon_2.id, '_', $1::INTEGER) = 'ns') THEN (SELECT '{"id":"' || namespaces_2.id || '"}' AS anon_3
 FROM namespaces AS namespaces_2
 WHERE namespaces_2.id = $2::VARCHAR AND namespaces_2.id = anon_2.id) WHEN (split_part(anon_2.id, '_', $3::INTEGER) = 'key') THEN (SELECT '{"id":"' || api_keys_3.id || '"}' AS anon_4
@@ -16,4 +15,4 @@ WHERE documents_7.namespace_id = $2::VARCHAR AND documents_7.id = anon_2.id) WHE
 FROM collections AS collections_8
 WHERE collections_8.namespace_id = $2::VARCHAR AND collections_8.id = anon_2.id) END, 'null'), ',' ORDER BY anon_2.place), '') || ']' AS anon_1
 FROM unnest($11::TEXT[]) WITH ORDINALITY AS anon_2(id, place)
-) END
+), 'UTF8') END

@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $2::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $2::text, true) IS NOT NULL THEN convert_to((
 SELECT '{"id":"' || objects_1.id || '","keyPrefix":' || coalesce(CAST(to_json(objects_1.key_prefix) AS TEXT), 'null') || ',"metadata":' || CAST(objects_1.metadata AS TEXT) || ',"documentCount":' || coalesce(CAST((SELECT coalesce(sum(object_tallies.documents), $1::INTEGER) AS coalesce_1
 FROM object_tallies
 WHERE object_tallies.namespace_id = objects_1.namespace_id AND object_tallies.object_id = objects_1.id) AS TEXT), 'null') || ',"bucket":' || coalesce((SELECT '{"bucketName":' || CAST(to_json(buckets_2.bucket_name) AS TEXT) || '}' AS anon_2
@@ -11,4 +10,4 @@ FROM blobs AS blobs_3
 WHERE blobs_3.namespace_id = $2::VARCHAR AND blobs_3.object_id = objects_1.id) || '}' AS anon_1
 FROM objects AS objects_1
 WHERE objects_1.namespace_id = $2::VARCHAR AND objects_1.id = $3::VARCHAR COLLATE "C"
-) END
+), 'UTF8') END
