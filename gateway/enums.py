@@ -86,6 +86,13 @@ class SourceType(Word):
     CLUSTER = "CLUSTER", "A cluster."
 
 
+@words("What becomes of a new object whose unique key its bucket has already, or has not yet.")
+class InsertPolicy(Word):
+    INSERT = "INSERT", "A new object; refused if the key is there."
+    UPDATE = "UPDATE", "The object with the key changes; refused if there is none."
+    UPSERT = "UPSERT", "The object with the key changes; if there is none, it is made."
+
+
 @words("The part that a blob of a document plays.")
 class BlobRole(Word):
     SOURCE = "SOURCE", "What the document was made from."

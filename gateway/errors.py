@@ -5,7 +5,8 @@ GatewayError                  code for programs, message for people
 │   ├── InvalidInput          INVALID           a value that is never right
 │   ├── SchemaMismatch        SCHEMA_MISMATCH   a value that the bucket's schema refuses
 │   ├── NotFound              NOT_FOUND         unknown here; so is another namespace's id
-│   ├── AlreadyExists         ALREADY_EXISTS    a name that is taken
+│   ├── AlreadyExists         ALREADY_EXISTS    a name or key that is taken
+│   ├── PolicyRequired        POLICY_REQUIRED   neither the input nor the bucket has a policy
 │   ├── VersionMismatch       VERSION_MISMATCH  the caller's ``expectedVersion`` is old
 │   ├── Locked                LOCKED            the bucket is read-only
 │   ├── BadState              BAD_STATE         not from the status it has
@@ -98,6 +99,20 @@ class AlreadyExists(UserFailure):
     ) -> None:
         super().__init__(message, path)
         self.existing_id = existing_id
+
+
+class PolicyRequired(UserFailure):
+    """The bucket has a unique key, and nothing says what happens if it is there already.
+
+    Args:
+        allowed: The policies.
+    """
+
+    code = "POLICY_REQUIRED"
+
+    def __init__(self, message: str, path: Sequence[str] = (), *, allowed: Sequence[str]) -> None:
+        super().__init__(message, path)
+        self.allowed = tuple(allowed)
 
 
 class VersionMismatch(UserFailure):

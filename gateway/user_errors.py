@@ -15,7 +15,11 @@ class ErrorCode(Word):
     INVALID = "INVALID", "A value that is never right, whatever is stored."
     SCHEMA_MISMATCH = "SCHEMA_MISMATCH", "A value that the bucket's schema refuses."
     NOT_FOUND = "NOT_FOUND", "An id or name that is unknown in this namespace."
-    ALREADY_EXISTS = "ALREADY_EXISTS", "A name that is taken."
+    ALREADY_EXISTS = "ALREADY_EXISTS", "A name or key that is taken."
+    POLICY_REQUIRED = (
+        "POLICY_REQUIRED",
+        "The bucket has a unique key, and neither it nor the input has a policy.",
+    )
     VERSION_MISMATCH = (
         "VERSION_MISMATCH",
         "The expected version is old; read again and decide anew.",

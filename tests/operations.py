@@ -124,9 +124,9 @@ async def patch_bucket(client: Client, bucket: dict[str, Any], **input: Any) -> 
     return patched
 
 
-def text_blob(text: str) -> dict[str, Any]:
+def text_blob(text: str, **more: Any) -> dict[str, Any]:
     """Return the input of a blob of text."""
-    return {"property": "text", "type": "text", "data": text}
+    return {"property": "text", "type": "text", "data": text} | more
 
 
 def without_links(made: dict[str, Any]) -> dict[str, Any]:

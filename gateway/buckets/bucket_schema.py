@@ -12,6 +12,7 @@ import orjson
 from gateway.buckets.fitting import Filling, Fitting
 from gateway.buckets.schema_fields import (
     BLOB_TYPES,
+    SCALAR_TYPES,
     TYPES_OF_BLOBS,
     Field,
     read_type,
@@ -22,6 +23,7 @@ from gateway.buckets.schema_reading import read_properties
 from gateway.checks import MOST_FAILURES, check_object, label, listed, refuse, shortened
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, Refused, SchemaMismatch, TooLarge, UserFailure
+from gateway.planner.json_paths import written_path
 
 MOST_BYTES = 256 * 1024
 
@@ -147,6 +149,17 @@ class BucketSchema:
             refuse(told)
         return kept
 
+    def metadata_field(self, path: Sequence[str]) -> Field | None:
+        """Return what describes the value at a path into the metadata; None if nothing does."""
+        found: Field | None = self._metadata
+        for key in path:
+            found = found.properties.get(key) if found else None
+        return found
+
+    def scalar_paths(self) -> list[str]:
+        """Return the paths of all scalars that the schema describes in the metadata."""
+        return list(_scalar_paths(self._metadata, ()))
+
     def _no_blob(self, property: str, path: Sequence[str]) -> SchemaMismatch:
         blobs = [name for name, field in self.properties.items() if field.type in TYPES_OF_BLOBS]
         name = label((property,))
@@ -197,3 +210,11 @@ class BucketSchema:
     def _may_be_a_blob(self, key: str) -> bool:
         field = self.properties.get(key)
         return field is not None and field.type is FieldType.STRING
+
+
+def _scalar_paths(field: Field, path: tuple[str, ...]) -> Iterator[str]:
+    for name, inner in field.properties.items():
+        if inner.type in SCALAR_TYPES:
+            yield written_path((*path, name))
+        else:
+            yield from _scalar_paths(inner, (*path, name))

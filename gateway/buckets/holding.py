@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, select
+import asyncpg
+from sqlalchemy import ARRAY, Text, any_, bindparam, func, select
 
 from gateway.buckets.bucket_schema import BucketSchema, parse_schema
 from gateway.buckets.tables import BucketRow
+from gateway.buckets.unique_keys import UniqueKey, read_unique_key
 from gateway.database.pool import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, Locked
@@ -20,13 +22,26 @@ _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
 _KEY = func.hashtextextended(func.concat(_NAMESPACE_ID, _BUCKET_ID), 0)
 _SHARE = select(func.pg_advisory_xact_lock_shared(_KEY))
+_BUCKET_IDS = bindparam("bucket_ids", type_=ARRAY(Text))
+_SHARE_ALL = select(
+    func.pg_advisory_xact_lock_shared(
+        func.hashtextextended(
+            func.concat(_NAMESPACE_ID, func.unnest(_BUCKET_IDS).column_valued("bucket_id")), 0
+        )
+    )
+)
 _HOLD_ALONE = select(func.pg_advisory_xact_lock(_KEY))
 # A statement of its own, after the lock: it has to see what the last holder committed.
-_FIND = select(BucketRow.status, BucketRow.is_locked, BucketRow.bucket_schema).where(
-    BucketRow.namespace_id == _NAMESPACE_ID,
-    BucketRow.id == _BUCKET_ID,
-    BucketRow.status != Status.IN_PROGRESS,
-)
+_FIND_ANY = select(
+    BucketRow.id,
+    BucketRow.status,
+    BucketRow.is_locked,
+    BucketRow.bucket_schema,
+    BucketRow.unique_key_fields,
+    BucketRow.unique_key_policy,
+).where(BucketRow.namespace_id == _NAMESPACE_ID, BucketRow.status != Status.IN_PROGRESS)
+_FIND = _FIND_ANY.where(BucketRow.id == _BUCKET_ID)
+_FIND_ALL = _FIND_ANY.where(BucketRow.id == any_(_BUCKET_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +51,20 @@ class HeldBucket:
     status: Status
     is_locked: bool
     raw_schema: dict[str, Any]
+    unique_key_fields: list[str] | None
+    unique_key_policy: str | None
 
     @property
     def schema(self) -> BucketSchema:
         """What its objects have to be."""
         return parse_schema(self.raw_schema)
+
+    @property
+    def unique_key(self) -> UniqueKey | None:
+        """What tells its objects apart; None: nothing but their ids."""
+        if self.unique_key_fields is None:
+            return None
+        return read_unique_key(self.unique_key_fields, self.unique_key_policy, self.schema)
 
     def require_open(self, path: Sequence[str]) -> None:
         """Return if its objects may change.
@@ -57,6 +81,11 @@ class HeldBucket:
             )
 
 
+def _held(row: asyncpg.Record) -> HeldBucket:
+    _, status, *rest = row
+    return HeldBucket(Status[status], *rest)
+
+
 async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
     """Hold the bucket together with others that change its objects.
 
@@ -70,7 +99,16 @@ async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
     row = await tx.row(_FIND, **this_one)
     if row is None:
         return None
-    return HeldBucket(Status[row["status"]], row["is_locked"], row["bucket_schema"])
+    return _held(row)
+
+
+async def share_all(tx: Transaction, bucket_ids: Iterable[str]) -> dict[str, HeldBucket]:
+    """Hold several buckets as ``share`` does; return those that are there, by their ids."""
+    # In order: somebody who waits to hold one alone makes those wait who come later.
+    these = {"namespace_id": tx.namespace_id, "bucket_ids": sorted(set(bucket_ids))}
+    await tx.run(_SHARE_ALL, **these)
+    rows = await tx.rows(_FIND_ALL, **these)
+    return {row["id"]: _held(row) for row in rows}
 
 
 async def hold_alone(tx: Transaction, bucket_id: str) -> None:

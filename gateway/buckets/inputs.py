@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.enums import Status
+from gateway.enums import InsertPolicy, Status
 from gateway.scalars import JSON
+
+
+@strawberry.input(
+    description="What tells the objects of a bucket apart: no two of them have equal values in all"
+    " of these fields."
+)
+class UniqueKeyInput:
+    fields: list[str] = strawberry.field(
+        description="1 to 16 scalar fields of the schema, as paths into the metadata: `sku`,"
+        " `size.width`; with dots in a key: `/a.b/c`. Each object has to have a value in each."
+        " Numbers are equal by value (1 and 1.0), a number and a string never are."
+    )
+    default_policy: InsertPolicy | None = strawberry.field(
+        default=None,
+        description="The policy of objects that bring none; null: each has to bring its own.",
+    )
 
 
 @strawberry.input(description="A new bucket.")
@@ -16,6 +32,9 @@ class CreateBucketInput:
         " properties?, required?, default?, enum?, items?, examples?}}}`. A property of a blob type"
         " names a blob, any other a metadata key; one called `metadata` of type object describes"
         " the metadata as a whole."
+    )
+    unique_key: UniqueKeyInput | None = strawberry.field(
+        default=None, description="What tells its objects apart; it can never be changed."
     )
     description: str | None = strawberry.field(default=None, description="For people.")
     metadata: JSON | None = strawberry.field(default=None, description="Free keys.")

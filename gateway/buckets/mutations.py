@@ -26,6 +26,7 @@ class BucketMutations:
         input: Annotated[CreateBucketInput, strawberry.argument(description="The new bucket.")],
     ) -> BucketPayload:
         context = info.context
+        key = input.unique_key
         async with context.transaction() as tx:
             bucket_id = await service.create_bucket(
                 tx,
@@ -34,6 +35,8 @@ class BucketMutations:
                 bucket_schema=input.bucket_schema,
                 description=input.description,
                 metadata=input.metadata,
+                unique_key_fields=None if key is None else key.fields,
+                unique_key_policy=None if key is None else key.default_policy,
             )
         return BucketPayload(bucket=row(id=bucket_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select, update
@@ -11,11 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.buckets import holding
 from gateway.buckets.bucket_schema import parse_schema
 from gateway.buckets.tables import BucketRow
+from gateway.buckets.unique_keys import read_unique_key
 from gateway.checks import check_name, check_object, shortened
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
 from gateway.database.violations import on_violation
-from gateway.enums import Status
+from gateway.enums import InsertPolicy, Status
 from gateway.errors import AlreadyExists, BadState, InvalidInput, Locked, NotFound, TooLarge
 from gateway.gathering import Gathering
 from gateway.limits import Limits
@@ -36,6 +37,8 @@ _ADD = (
         description=bindparam("description"),
         bucket_schema=bindparam("bucket_schema"),
         metadata_=bindparam("metadata"),
+        unique_key_fields=bindparam("unique_key_fields"),
+        unique_key_policy=bindparam("unique_key_policy"),
     )
     .on_conflict_do_nothing()  # an error would end the transaction, and hide who has the name
     .returning(BucketRow.id)
@@ -72,8 +75,13 @@ async def create_bucket(
     bucket_schema: Any,
     description: str | None = None,
     metadata: Any = None,
+    unique_key_fields: Sequence[str] | None = None,
+    unique_key_policy: InsertPolicy | None = None,
 ) -> str:
     """Make an empty bucket; return its id.
+
+    Args:
+        unique_key_fields: Paths of scalars in the metadata; None: it gets no unique key.
 
     Raises:
         InvalidInput, TooLarge: A value that cannot be kept, or a schema that is none.
@@ -84,7 +92,10 @@ async def create_bucket(
     with gathering.below():
         check_name(bucket_name, ("bucketName",), most=limits.name_characters)
     with gathering.below():
-        parse_schema(bucket_schema, ("bucketSchema",))
+        schema = parse_schema(bucket_schema, ("bucketSchema",))
+        if unique_key_fields is not None:
+            with gathering.below("uniqueKey"):
+                read_unique_key(unique_key_fields, unique_key_policy, schema)
     with gathering.below():
         _check_description(description)
     if metadata is None:
@@ -101,6 +112,8 @@ async def create_bucket(
         description=description,
         bucket_schema=bucket_schema,
         metadata=metadata,
+        unique_key_fields=unique_key_fields,
+        unique_key_policy=unique_key_policy,
     )
     if id is None:
         raise _taken(bucket_name, await _find_named(tx, bucket_name))

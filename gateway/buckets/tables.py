@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -12,13 +13,25 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    Text,
     literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.database.base import Entity, Id, JsonObject, Moment, Name, Row, Tenant, Versioned
+from gateway.database.base import (
+    Entity,
+    Id,
+    JsonObject,
+    Moment,
+    Name,
+    Row,
+    Tenant,
+    Versioned,
+    one_of,
+)
+from gateway.enums import InsertPolicy
 
 
 class BucketRow(Entity, Versioned, Row):
@@ -32,6 +45,9 @@ class BucketRow(Entity, Versioned, Row):
     metadata_: Mapped[JsonObject] = mapped_column("metadata", server_default=text("'{}'"))
     status: Mapped[str] = mapped_column(server_default="ACTIVE")
     is_locked: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    # Paths into the metadata of its objects, as they were written; null: it has no unique key.
+    unique_key_fields: Mapped[list[str] | None] = mapped_column(ARRAY(Text), sort_order=93)
+    unique_key_policy: Mapped[str | None] = mapped_column(sort_order=93)
 
     __table_args__ = (
         ForeignKeyConstraint(["namespace_id"], ["namespaces.id"]),
@@ -44,6 +60,12 @@ class BucketRow(Entity, Versioned, Row):
             postgresql_where=text("status <> 'IN_PROGRESS'"),
         ),
         CheckConstraint("status IN ('ACTIVE','ARCHIVED','SUSPENDED','IN_PROGRESS')", name="status"),
+        CheckConstraint("cardinality(unique_key_fields) > 0", name="unique_key_fields"),
+        CheckConstraint(
+            "unique_key_policy IS NULL OR unique_key_fields IS NOT NULL"
+            f" AND unique_key_policy IN ({one_of(InsertPolicy)})",
+            name="unique_key_policy",
+        ),
     )
 
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import ARRAY, BigInteger, Text, cast, func, select
 from sqlalchemy.sql import ColumnElement
 
 from gateway import listings
 from gateway.buckets.tables import BucketRow, BucketTallyRow, stands
-from gateway.enums import Status
+from gateway.enums import InsertPolicy, Status
 from gateway.objects.tables import ObjectRow
-from gateway.planner.declare import embedded, embedded_type, entity, many, sql
+from gateway.planner.declare import column, embedded, embedded_type, entity, many, sql
 from gateway.planner.node import Node, PageInfo
 from gateway.planner.sources import Columns
 from gateway.scalars import JSON, BigInt
@@ -82,6 +82,17 @@ class StorageStats:
     )
 
 
+@embedded_type(description="What tells the objects of a bucket apart.")
+class UniqueKey:
+    fields: list[str] = sql(
+        lambda bucket: func.coalesce(bucket.unique_key_fields, type_=ARRAY(Text)),
+        description="Paths into the metadata, as they were written.",
+    )
+    default_policy: InsertPolicy | None = column(
+        "unique_key_policy", description="The policy of objects that bring none of their own."
+    )
+
+
 @entity(
     BucketRow,
     "bkt",
@@ -94,6 +105,10 @@ class Bucket(Node):
     bucket_name: str = strawberry.field(description="Unique in the namespace.")
     description: str | None = strawberry.field(description="For people.")
     bucket_schema: JSON = strawberry.field(description="What objects look like, as it was written.")
+    unique_key: UniqueKey | None = embedded(
+        when=lambda bucket: bucket.unique_key_fields.is_not(None),
+        description="What tells its objects apart; null: nothing but their ids.",
+    )
     metadata: JSON = strawberry.field(description="Free keys.")
     status: Status = strawberry.field(
         description="ACTIVE, ARCHIVED or SUSPENDED; IN_PROGRESS while it is being deleted."

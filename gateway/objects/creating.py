@@ -9,16 +9,13 @@ from sqlalchemy import ARRAY, ColumnElement, bindparam, func, insert, select
 
 from gateway.blobs.store import BlobStore
 from gateway.buckets import holding
-from gateway.buckets.bucket_schema import BucketSchema
-from gateway.checks import check_object, shortened
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
-from gateway.errors import NotFound, TooLarge
-from gateway.gathering import Gathering
 from gateway.limits import Limits
-from gateway.objects import contents, new_blobs
-from gateway.objects.key_prefixes import check_key_prefix
-from gateway.objects.new_blobs import GivenBlob, NewBlob
+from gateway.objects import contents, new_blobs, new_objects, several
+from gateway.objects.drafts import blob_columns
+from gateway.objects.new_blobs import NewBlob
+from gateway.objects.new_objects import GivenObject
 from gateway.objects.tables import BlobRow, ObjectRow
 from gateway.threads import off_loop
 
@@ -68,57 +65,50 @@ _ADD_WITH_BLOBS = _add_with_blobs()
 
 
 class Created(NamedTuple):
-    """The id of an object, and for each blob that was skipped, of the one that has its content."""
+    """The id of an object, and for each blob that was skipped, of the one that has its content.
+
+    ``hashes`` are of bytes that may have no blob any more.
+    """
 
     object_id: str
     skipped_blob_ids: list[str]
+    hashes: Sequence[str] = ()
 
 
 async def create_object(
-    tx: Transaction,
-    store: BlobStore,
-    limits: Limits,
-    *,
-    bucket_id: str,
-    key_prefix: str | None = None,
-    blobs: Sequence[GivenBlob] = (),
-    metadata: Any = None,
-    skip_duplicates: bool = False,
+    tx: Transaction, store: BlobStore, limits: Limits, given: GivenObject
 ) -> Created:
-    """Keep an object, its blobs and their bytes.
+    """Keep an object, its blobs and their bytes, or change the one that has its unique key.
 
     The bytes are written before the rows: after a crash in between no row names bytes that are not
-    there.
-
-    Args:
-        metadata: Is kept with the defaults of the bucket's schema where keys are absent.
-        skip_duplicates: Leave out blobs whose content the bucket has already.
+    there. Its metadata is kept with the defaults of the bucket's schema where keys are absent.
 
     Raises:
-        NotFound: There is no such bucket.
+        NotFound: There is no such bucket, or none of the unique key to be updated.
+        AlreadyExists: The bucket has an object of the unique key.
+        PolicyRequired: It has a unique key, and nobody says what that means for the object.
         Locked, BadState: The bucket takes no writes.
-        SchemaMismatch: Something does not fit the bucket's schema.
+        SchemaMismatch: Something does not fit the bucket's schema or unique key.
         InvalidInput, TooLarge: A value that cannot be read or kept.
         Refused: Several of the last three.
         Unavailable: The store cannot keep the bytes.
     """
+    bucket_id = given.bucket_id
     bucket = await holding.share(tx, bucket_id)
     if bucket is None:
-        raise NotFound(f"no bucket has the id {shortened(bucket_id)!r}", ("bucketId",))
+        raise several.unknown_bucket(bucket_id)
     bucket.require_open(("bucketId",))
+    if bucket.unique_key is not None:
+        kept, hashes = await several.keep_one(tx, store, limits, given, bucket)
+        return Created(*kept, hashes)
     # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
-    made, metadata = await off_loop(
-        [metadata, *((blob.data, blob.metadata) for blob in blobs)],
-        _check,
-        bucket.schema,
-        limits,
-        key_prefix=key_prefix,
-        blobs=blobs,
-        metadata=metadata,
+    new = await off_loop(
+        given.weight, new_objects.read, given, bucket.schema, bucket.unique_key, limits
     )
 
+    made = new.blobs
     skipped: list[str] = []
-    if skip_duplicates:
+    if given.skip_duplicates:
         made, skipped = await new_blobs.without_duplicates(tx, made, bucket_id=bucket_id)
     await contents.keep(tx, store, contents=[blob.content for blob in made])
     object_id = new_id("obj")
@@ -127,64 +117,16 @@ async def create_object(
         namespace_id=tx.namespace_id,
         bucket_id=bucket_id,
         id=object_id,
-        key_prefix=key_prefix,
-        metadata=metadata,
-        content_hash=new_blobs.content_hash(made),
+        key_prefix=given.key_prefix,
+        metadata=new.metadata,
+        content_hash=new_blobs.content_hash(blob.content.hash for blob in made),
         size_bytes=sum(blob.content.size_bytes for blob in made),
-        skip_duplicates=skip_duplicates,
+        skip_duplicates=given.skip_duplicates,
         **_arrays(made),
     )
     return Created(object_id, skipped)
 
 
-def _check(
-    schema: BucketSchema,
-    limits: Limits,
-    *,
-    key_prefix: str | None,
-    blobs: Sequence[GivenBlob],
-    metadata: Any,
-) -> tuple[list[NewBlob], dict[str, Any]]:
-    """Return the blobs and the metadata to keep, or raise all that is wrong with them."""
-    gathering = Gathering()
-    with gathering.below():
-        check_key_prefix(key_prefix)
-    made = []
-    if len(blobs) > limits.blobs_per_object:
-        most = limits.blobs_per_object
-        message = f"blobs has {len(blobs)} items; the most is {most}"
-        gathering.failures.append(TooLarge(message, ("blobs",)))
-    else:
-        for index, blob in enumerate(blobs):
-            with gathering.below("blobs", str(index)):
-                made.append(new_blobs.read(blob, schema, limits))
-    with gathering.below():
-        given = {} if metadata is None else metadata
-        check_object(given, ("metadata",), most_bytes=limits.metadata_bytes)
-        metadata = schema.check_metadata(given, present_blobs={blob.property for blob in blobs})
-        # The defaults count as well.
-        check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
-    gathering.end()
-    return made, metadata
-
-
 def _arrays(blobs: Sequence[NewBlob]) -> dict[str, list[Any]]:
-    rows = [_row(blob, position) for position, blob in enumerate(blobs)]
+    rows = [blob_columns(blob, position) for position, blob in enumerate(blobs)]
     return {f"blob_{each.key}": [row[each.key] for row in rows] for each in _BLOB_COLUMNS}
-
-
-def _row(blob: NewBlob, position: int) -> dict[str, Any]:
-    content = blob.content
-    return {
-        "id": blob.id,
-        "position": position,
-        "property": blob.property,
-        "type": blob.type,
-        "key_prefix": blob.key_prefix,
-        "properties": blob.properties,
-        "filename": content.filename,
-        "size_bytes": content.size_bytes,
-        "mime_type": content.mime_type,
-        "hash": content.hash,
-        "has_bytes": content.data is not None,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.enums import InsertPolicy
 from gateway.scalars import JSON
 
 
@@ -41,6 +42,14 @@ class CreateObjectInput:
     )
     skip_duplicates: bool = strawberry.field(
         default=False, description="Leave out blobs whose content the bucket has already."
+    )
+    policy: InsertPolicy | None = strawberry.field(
+        default=None,
+        description="Only where the bucket has a unique key, and instead of its default: what"
+        " becomes of an object that has the key. INSERT: this one is refused. UPDATE and UPSERT: it"
+        " changes as by a patch; `metadata` is merged into its own (RFC 7396), `blobs` take the"
+        " place of those of the same property and keep their ids, blobs of other properties stay,"
+        " `keyPrefix` stays where it is null. Its version rises unless nothing changes.",
     )
 
 

@@ -13,6 +13,7 @@ from gateway.mutation import mutation
 from gateway.objects import creating, deleting, patching
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
 from gateway.objects.new_blobs import GivenBlob
+from gateway.objects.new_objects import GivenObject
 from gateway.objects.types import ObjectPayload
 from gateway.payloads import DeletePayload
 from gateway.planner.rows import listed, row
@@ -22,7 +23,8 @@ from gateway.planner.rows import listed, row
 class ObjectMutations:
     @mutation(
         permission=Permission.WRITE,
-        description="Put an object into a bucket: typed blobs and metadata that fit its schema.",
+        description="Put an object into a bucket: typed blobs and metadata that fit its schema."
+        " Where the bucket has a unique key, the policy says what becomes of one that is there.",
     )
     async def create_object(
         self,
@@ -31,16 +33,9 @@ class ObjectMutations:
     ) -> ObjectPayload:
         context = info.context
         async with context.transaction() as tx:
-            created = await creating.create_object(
-                tx,
-                context.blobs,
-                context.limits,
-                bucket_id=input.bucket_id,
-                key_prefix=input.key_prefix,
-                blobs=[_given(blob) for blob in input.blobs],
-                metadata=input.metadata,
-                skip_duplicates=input.skip_duplicates,
-            )
+            created = await creating.create_object(tx, context.blobs, context.limits, _given(input))
+        if created.hashes:
+            context.housekeeper.wake(context.caller.namespace_id, created.hashes)
         return ObjectPayload(
             object=row(id=created.object_id), skipped_blobs=listed(created.skipped_blob_ids)
         )
@@ -91,7 +86,18 @@ class ObjectMutations:
         )
 
 
-def _given(blob: CreateBlobInput) -> GivenBlob:
+def _given(input: CreateObjectInput) -> GivenObject:
+    return GivenObject(
+        bucket_id=input.bucket_id,
+        key_prefix=input.key_prefix,
+        blobs=[_given_blob(blob) for blob in input.blobs],
+        metadata=input.metadata,
+        skip_duplicates=input.skip_duplicates,
+        policy=input.policy,
+    )
+
+
+def _given_blob(blob: CreateBlobInput) -> GivenBlob:
     return GivenBlob(
         property=blob.property,
         type=blob.type,

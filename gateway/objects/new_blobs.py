@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,14 @@ from gateway.objects.tables import BlobRow
 
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
 _HASHES = bindparam("hashes", type_=ARRAY(Text))
-_HASH = func.unnest(_HASHES).column_valued("hash")
-_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(func.concat(_BUCKET_ID, _HASH), 0)))
+_STRIPE = func.unnest(bindparam("stripes", type_=ARRAY(Text))).column_valued("stripe")
+_LOCK = select(
+    func.pg_advisory_xact_lock(
+        func.hashtextextended(
+            func.concat(bindparam("namespace_id", type_=Text), "contents", _STRIPE), 0
+        )
+    )
+)
 _FIND_KNOWN = (
     select(BlobRow.hash, func.min(BlobRow.id).label("id"))
     .where(
@@ -109,9 +115,8 @@ async def without_duplicates(
     Of several with one content, the first is new. Others that skip the same content in the bucket
     wait until ``tx`` ends.
     """
-    hashes = sorted({blob.content.hash for blob in blobs})
-    # In order, so that two with several contents in common do not wait for each other.
-    await tx.run(_LOCK, bucket_id=bucket_id, hashes=hashes)
+    hashes = list({blob.content.hash for blob in blobs})
+    await lock_hashes(tx, hashes)
     rows = await tx.rows(
         _FIND_KNOWN, namespace_id=tx.namespace_id, bucket_id=bucket_id, hashes=hashes
     )
@@ -126,10 +131,21 @@ async def without_duplicates(
     return new, skipped
 
 
-def content_hash(blobs: Sequence[NewBlob]) -> str | None:
-    """Return the SHA-256 of the blobs' hashes, written one after the other; None without blobs.
+async def lock_hashes(tx: Transaction, hashes: Iterable[str]) -> None:
+    """Let nobody else skip these contents until ``tx`` ends, nor some that share a lock with them.
+
+    There are 256 locks for all contents, since PostgreSQL has room for some thousands in all, and
+    a bulk may bring more contents than that.
+    """
+    # In order, so that two with several contents in common do not wait for each other.
+    stripes = sorted({hash[:2] for hash in hashes})
+    await tx.run(_LOCK, namespace_id=tx.namespace_id, stripes=stripes)
+
+
+def content_hash(hashes: Iterable[str]) -> str | None:
+    """Return the SHA-256 of blobs' hashes, written one after the other; None without blobs.
 
     Each hash goes in as its 64 hex digits, in the order of the blobs and with nothing in between.
     """
-    hashes = "".join(blob.content.hash for blob in blobs)
-    return hashlib.sha256(hashes.encode()).hexdigest() if hashes else None
+    text = "".join(hashes)
+    return hashlib.sha256(text.encode()).hexdigest() if text else None

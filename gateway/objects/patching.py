@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select, update
 
 from gateway.buckets import holding
+from gateway.buckets.bucket_schema import BucketSchema
+from gateway.buckets.unique_keys import UniqueKey
 from gateway.checks import shortened
 from gateway.database.pool import Transaction
-from gateway.errors import NotFound
+from gateway.database.violations import on_violation
+from gateway.errors import AlreadyExists, NotFound
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects.key_prefixes import check_key_prefix
@@ -19,13 +22,23 @@ from gateway.patching import check_version, patched_metadata
 
 _THIS_ONE = (ObjectRow.namespace_id == bindparam("namespace_id"), ObjectRow.id == bindparam("id"))
 _FIND_BUCKET_ID = select(ObjectRow.bucket_id).where(*_THIS_ONE)
-_PATCHED = (ObjectRow.key_prefix, ObjectRow.skip_duplicates, ObjectRow.metadata_)
+_PATCHED = (
+    ObjectRow.key_prefix,
+    ObjectRow.skip_duplicates,
+    ObjectRow.metadata_,
+    ObjectRow.unique_key,
+)
 # NO KEY UPDATE: a full lock would wait until no new document names the object.
 _LOCK = select(*_PATCHED, ObjectRow.version).where(*_THIS_ONE).with_for_update(key_share=True)
 _FIND_PROPERTIES = (
     select(BlobRow.property)
     .distinct()
     .where(BlobRow.namespace_id == bindparam("namespace_id"), BlobRow.object_id == bindparam("id"))
+)
+_FIND_KEY = select(ObjectRow.id).where(
+    ObjectRow.namespace_id == bindparam("namespace_id"),
+    ObjectRow.bucket_id == bindparam("bucket_id"),
+    ObjectRow.unique_key == bindparam("key"),
 )
 _NEW = {column: bindparam(f"new_{column.name}", type_=column.type) for column in _PATCHED}
 _CHANGE = (
@@ -55,7 +68,8 @@ async def patch_object(
         Locked, BadState: Its bucket takes no writes.
         VersionMismatch: It has moved on from ``expected_version``.
         InvalidInput, TooLarge: A value that cannot be kept.
-        SchemaMismatch: The metadata would not fit the bucket's schema any more.
+        SchemaMismatch: The metadata would not fit the bucket's schema or unique key any more.
+        AlreadyExists: Another object has the unique key that the metadata would make.
         Refused: Several of these.
     """
     this_one = {"namespace_id": tx.namespace_id, "id": id}
@@ -79,11 +93,57 @@ async def patch_object(
             new["metadata"] = patched_metadata(
                 row["metadata"], changes["metadata"], most_bytes=limits.metadata_bytes
             )
-            bucket.schema.check_metadata(
-                new["metadata"],
-                # What the metadata never had was a blob, which may have been skipped.
-                present_blobs=properties | (bucket.schema.properties.keys() - row["metadata"]),
-                fill_defaults=False,
+            check_fits(
+                bucket.schema, before=row["metadata"], after=new["metadata"], blobs=properties
             )
+            if bucket.unique_key is not None:
+                new["unique_key"] = bucket.unique_key.read(new["metadata"])
     gathering.end()
+    if bucket.unique_key is None or new["unique_key"] == row["unique_key"]:
+        await _change(tx, this_one, new)
+        return
+    key = {"namespace_id": tx.namespace_id, "bucket_id": bucket_id, "key": new["unique_key"]}
+    if existing_id := await tx.value(_FIND_KEY, **key):
+        raise taken(bucket.unique_key, new["metadata"], existing_id)
+    with on_violation(
+        uq_objects_namespace_id_bucket_id_unique_key=taken(bucket.unique_key, new["metadata"], None)
+    ):
+        await _change(tx, this_one, new)
+
+
+def check_fits(
+    schema: BucketSchema,
+    *,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    blobs: Set[str],
+) -> None:
+    """Return if an object whose metadata changes still fits its bucket's schema.
+
+    Args:
+        blobs: The properties of its blobs.
+
+    Raises:
+        SchemaMismatch, Refused: It would not.
+    """
+    schema.check_metadata(
+        after,
+        # What the metadata never had was a blob, which may have been skipped.
+        present_blobs=blobs | (schema.properties.keys() - before),
+        fill_defaults=False,
+    )
+
+
+def taken(
+    unique_key: UniqueKey, metadata: dict[str, Any], existing_id: str | None
+) -> AlreadyExists:
+    """Return the answer to a unique key that another object has."""
+    return AlreadyExists(
+        f"the bucket has an object with {unique_key.shown(metadata)} already",
+        unique_key.place,
+        existing_id=existing_id,
+    )
+
+
+async def _change(tx: Transaction, this_one: dict[str, str], new: Mapping[str, Any]) -> None:
     await tx.run(_CHANGE, **this_one, **{f"new_{column}": value for column, value in new.items()})

@@ -37,6 +37,8 @@ class ObjectRow(Entity, Versioned, Row):
     content_hash: Mapped[str | None]
     size_bytes: Mapped[Size] = mapped_column(server_default=text("0"))
     skip_duplicates: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    # The values of the bucket's unique key in their one canonical form; null: it has none.
+    unique_key: Mapped[Name | None] = mapped_column(sort_order=93)
     status: Mapped[str] = mapped_column(server_default="DRAFT")
     error: Mapped[str | None]
 
@@ -45,6 +47,14 @@ class ObjectRow(Entity, Versioned, Row):
         CheckConstraint(f"status IN ({one_of(Status)})", name="status"),
         Index(None, "namespace_id", "bucket_id", "id"),
         Index(None, "namespace_id", "bucket_id", "size_bytes"),  # smallest and largest of a bucket
+        Index(
+            "uq_objects_namespace_id_bucket_id_unique_key",
+            "namespace_id",
+            "bucket_id",
+            "unique_key",
+            unique=True,
+            postgresql_where=text("unique_key IS NOT NULL"),
+        ),
         CheckConstraint("content_hash ~ '^[0-9a-f]{64}$'", name="content_hash"),
         CheckConstraint("size_bytes >= 0", name="size_bytes"),
     )

@@ -172,9 +172,9 @@ def any_node(column: str, *, types: tuple[str, ...], description: str) -> Any:
     return _planned(sources.AnyNode(column, types), description)
 
 
-def embedded(*, description: str) -> Any:
-    """Read an object over the same row."""
-    return _planned(sources.Embedded(), description)
+def embedded(*, when: Callable[..., Any] | None = None, description: str) -> Any:
+    """Read an object over the same row; null where ``when`` does not hold of the row."""
+    return _planned(sources.Embedded(when), description)
 
 
 def unnested(column: str, *, description: str) -> Any:

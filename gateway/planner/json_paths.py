@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.errors import BadUserInput
 
 DEEPEST = 20
@@ -24,3 +26,10 @@ def parse_path(path: str) -> list[str]:
     if "\0" in path:
         raise BadUserInput("path has a NUL character")
     return keys
+
+
+def written_path(keys: Sequence[str]) -> str:
+    """Return the path that leads through the keys, as ``parse_path`` reads it."""
+    if all(key and "." not in key and not key.startswith("/") for key in keys):
+        return ".".join(keys)
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)

@@ -93,7 +93,12 @@ class AnyNode(Source):
 
 @dataclass(frozen=True, slots=True)
 class Embedded(Source):
-    """An object over the same row; in a list type, a list of that one object."""
+    """An object over the same row; in a list type, a list of that one object.
+
+    ``when`` tells of which rows there is one; it is null for the others. None: of all.
+    """
+
+    when: Callable[[Columns], Predicate] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,9 @@ class StatementBuilder:
         self, source: sources.Embedded, selected: Selected, field: PlannedFieldOf, row: FromClause
     ) -> Built:
         built = self.object_json(field.types[0], selected, row)
+        if source.when is not None:
+            one = case((source.when(row.c), built.json.typed_sql))
+            return Built(json_text.or_null(one), built.shape)
         if not selected.is_list:
             return built
         return Built(json_text.list_of_one(built.json), list_shape(built.shape))

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261122_0140"
-down_revision = "20261121_2309"
+down_revision = "20261122_0130"
 
 _IS_OWN = "namespace_id = nullif(current_setting('app.namespace_id', true), '')"
 

@@ -11,6 +11,7 @@ from gateway.database.ids import new_id
 from gateway.database.pool import open_database
 from gateway.enums import Permission
 from gateway.objects import creating
+from gateway.objects.new_objects import GivenObject
 from tests.client import Client, new_client
 from tests.operations import (
     CREATE_OBJECT,
@@ -284,7 +285,8 @@ async def test_waits_for_no_object_unless_it_locks(client: Client) -> None:
     bucket = await new_bucket(client)
 
     async with client.database.transaction(client.namespace_id) as tx:
-        await creating.create_object(tx, client.blobs, client.limits, bucket_id=bucket["id"])
+        given = GivenObject(bucket_id=bucket["id"])
+        await creating.create_object(tx, client.blobs, client.limits, given)
         async with asyncio.timeout(10):
             patched = await patch_bucket(client, bucket, description="meanwhile")
 

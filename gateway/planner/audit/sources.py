@@ -13,7 +13,7 @@ from strawberry.utils.str_converters import to_snake_case
 
 from gateway.database.base import IdText
 from gateway.planner import sources
-from gateway.planner.audit.places import ROOT, SHAPES, Place, Row
+from gateway.planner.audit.places import LIST, ROOT, SHAPES, Place, Row
 from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
 from gateway.planner.catalog import Catalog
 from gateway.planner.sources import Planned, Source
@@ -90,7 +90,12 @@ class SourceAudit:
     @_problems.register
     def _embedded(self, source: sources.Embedded, at: Place) -> Problems:
         self._visit(at.types[0], at.row)
-        return ()
+        if source.when is not None:
+            yield from built(at.row.title, "`when`", source.when, at.row.columns)
+            if at.is_required:
+                yield "is null where `when` does not hold, so its type cannot end in !"
+            if at.shape == LIST:
+                yield "is a list of the one object, always; `when` is for one object"
 
     @_problems.register
     def _unnested(self, source: sources.Unnested, at: Place) -> Problems:

@@ -2,6 +2,8 @@
 
 # Without postponed annotations: Strawberry looks for their names in the module, not in a test.
 
+from typing import Any
+
 import pytest
 import strawberry
 from sqlalchemy import CTE, literal_column, select
@@ -136,6 +138,26 @@ def test_refuses_an_embedded_field_that_its_row_does_not_have() -> None:
 
     made = bad(Writing, embedded(description=""), entity(BookRow, description="Bad."))
     assert problems(Good, made) == [f"Writing.note: books {NO_COLUMN.format('note')}"]
+
+
+def test_refuses_to_promise_an_embedded_object_that_is_not_always_there() -> None:
+    @embedded_type("Ink.")
+    class Ink:
+        title: str = strawberry.field(description="")
+
+    def sometimes() -> Any:
+        return embedded(when=lambda shelf: shelf.title.is_not(None), description="")
+
+    assert problems(bad(Ink | None, sometimes())) == []
+    assert problems(bad(Ink, sometimes())) == [
+        "Bad.field: is null where `when` does not hold, so its type cannot end in !"
+    ]
+    assert problems(bad(list[Ink], sometimes()))[-1] == (
+        "Bad.field: is a list of the one object, always; `when` is for one object"
+    )
+    wrong = embedded(when=lambda shelf: shelf.color.is_not(None), description="")
+    (problem,) = problems(bad(Ink | None, wrong))
+    assert problem.startswith("Bad.field: ")
 
 
 def test_refuses_an_embedded_promise_over_what_may_be_null() -> None:

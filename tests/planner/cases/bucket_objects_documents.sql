@@ -14,7 +14,7 @@ FROM documents AS documents_4
 WHERE documents_4.namespace_id = $2::VARCHAR AND documents_4.root_object_id = page_3.id AND documents_4.source_object_id = page_3.id ORDER BY documents_4.id ASC
  LIMIT $5::INTEGER) AS page_5
 HAVING true) || '}' ORDER BY page_3.id ASC))[$6::INTEGER:$3::INTEGER], ','), '') || ']}' AS anon_2
-FROM (SELECT objects_2.namespace_id AS namespace_id, objects_2.id AS id, objects_2.bucket_id AS bucket_id, objects_2.key_prefix AS key_prefix, objects_2.metadata AS metadata, objects_2.content_hash AS content_hash, objects_2.size_bytes AS size_bytes, objects_2.skip_duplicates AS skip_duplicates, objects_2.status AS status, objects_2.error AS error, objects_2.created_at AS created_at, objects_2.updated_at AS updated_at, objects_2.version AS version
+FROM (SELECT objects_2.namespace_id AS namespace_id, objects_2.id AS id, objects_2.bucket_id AS bucket_id, objects_2.key_prefix AS key_prefix, objects_2.metadata AS metadata, objects_2.content_hash AS content_hash, objects_2.size_bytes AS size_bytes, objects_2.skip_duplicates AS skip_duplicates, objects_2.status AS status, objects_2.error AS error, objects_2.created_at AS created_at, objects_2.updated_at AS updated_at, objects_2.version AS version, objects_2.unique_key AS unique_key
 FROM objects AS objects_2
 WHERE objects_2.namespace_id = $2::VARCHAR AND objects_2.bucket_id = buckets_1.id ORDER BY objects_2.id ASC
  LIMIT $3::INTEGER + 1) AS page_3

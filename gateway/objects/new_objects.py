@@ -1,0 +1,124 @@
+"""Objects as callers send them: read, and checked against their bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.buckets.bucket_schema import BucketSchema
+from gateway.buckets.unique_keys import UniqueKey
+from gateway.checks import check_object
+from gateway.enums import InsertPolicy
+from gateway.errors import InvalidInput, TooLarge, UserFailure
+from gateway.gathering import Gathering
+from gateway.limits import Limits
+from gateway.objects import new_blobs
+from gateway.objects.key_prefixes import check_key_prefix
+from gateway.objects.new_blobs import GivenBlob, NewBlob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenObject:
+    """An object as a caller sends it.
+
+    Args:
+        metadata: A JSON object, or None for none, is right.
+        skip_duplicates: Leave out blobs whose content the bucket has already.
+        policy: None: the default of the bucket's unique key.
+    """
+
+    bucket_id: str
+    key_prefix: str | None = None
+    blobs: Sequence[GivenBlob] = ()
+    metadata: Any = None
+    skip_duplicates: bool = False
+    policy: InsertPolicy | None = None
+
+    @property
+    def weight(self) -> object:
+        """What of this decides how long reading takes; see ``threads.off_loop``."""
+        return [self.metadata, *((blob.data, blob.metadata) for blob in self.blobs)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewObject:
+    """An object that can be kept.
+
+    Args:
+        given_metadata: What the caller sent.
+        metadata: With the defaults of the schema where keys are absent.
+        misfits: Why it cannot be a new object, though it may change one that is there; none unless
+            its policy lets it.
+        policy, key: None where the bucket has no unique key.
+    """
+
+    blobs: list[NewBlob]
+    given_metadata: dict[str, Any]
+    metadata: dict[str, Any]
+    misfits: Sequence[UserFailure] = ()
+    policy: InsertPolicy | None = None
+    key: str | None = None
+
+
+def read(
+    given: GivenObject, schema: BucketSchema, unique_key: UniqueKey | None, limits: Limits
+) -> NewObject:
+    """Return the object, once it is checked against the bucket's schema and its unique key.
+
+    Raises:
+        SchemaMismatch: Something does not fit the bucket's schema.
+        PolicyRequired: The bucket has a unique key, and nobody says what it means.
+        InvalidInput, TooLarge: A value that cannot be read or kept.
+        Refused: Several of these.
+    """
+    gathering = Gathering()
+    misfits = Gathering()
+    policy = None
+    with gathering.below():
+        policy = _policy(given, unique_key)
+    with gathering.below():
+        check_key_prefix(given.key_prefix)
+    blobs = []
+    if len(given.blobs) > limits.blobs_per_object:
+        most = limits.blobs_per_object
+        message = f"blobs has {len(given.blobs)} items; the most is {most}"
+        gathering.failures.append(TooLarge(message, ("blobs",)))
+    else:
+        for index, blob in enumerate(given.blobs):
+            with gathering.below("blobs", str(index)):
+                blobs.append(new_blobs.read(blob, schema, limits))
+    own = metadata = {} if given.metadata is None else given.metadata
+    key = None
+    with gathering.below():
+        check_object(own, ("metadata",), most_bytes=limits.metadata_bytes)
+        with misfits.below():
+            metadata = schema.check_metadata(
+                own, present_blobs={blob.property for blob in given.blobs}
+            )
+            # The defaults count as well.
+            check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
+        if misfits.failures and policy in (None, InsertPolicy.INSERT):
+            misfits.end()
+        if unique_key is not None:
+            key = unique_key.read(metadata)
+    gathering.end()
+    return NewObject(
+        blobs=blobs,
+        given_metadata=own,
+        metadata=metadata,
+        misfits=misfits.failures,
+        policy=policy,
+        key=key,
+    )
+
+
+def _policy(given: GivenObject, unique_key: UniqueKey | None) -> InsertPolicy | None:
+    if unique_key is not None:
+        return unique_key.policy(given.policy)
+    if given.policy is not None:
+        raise InvalidInput(
+            "the bucket has no unique key, by which a policy could find an object; leave it out",
+            ("policy",),
+        )
+    return None
