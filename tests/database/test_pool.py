@@ -345,6 +345,24 @@ async def test_reads_one_value_again_and_again_on_one_connection(one: Database) 
     assert await one.value("SELECT 1 WHERE $1", [False]) is None
 
 
+async def test_reads_are_planned_once_and_the_statements_of_services_with_their_values(
+    one: Database, ns: str
+) -> None:
+    read = "SELECT count(*) FROM things WHERE name = $1"
+    find = select(func.count()).where(THINGS.c.name == bindparam("name"))
+    for name in ("a", "b", "c"):
+        await one.value(read, [name])
+        async with one.transaction(ns) as tx:
+            await tx.value(find, name=name)
+
+    async with one.connection() as connection:
+        plans = await connection.fetch(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT count(*)%' ORDER BY prepare_time"
+        )
+    assert [tuple(each) for each in plans] == [(0, 3), (3, 0)]
+
+
 async def test_a_fault_in_a_statement_is_no_outage(one: Database) -> None:
     with pytest.raises(asyncpg.DivisionByZeroError):
         await one.value("SELECT 1 / $1", [0])
