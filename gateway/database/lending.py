@@ -105,20 +105,23 @@ class Lender:
         return connection
 
     async def _wait(self, timeout_s: float) -> Connection | None:
-        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: _Waiter = loop.create_future()
         self._waiting.append(waiter)
+        timer = loop.call_later(timeout_s, _give_up, waiter)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await waiter
-        except BaseException:
+            return await waiter
+        except asyncio.CancelledError:
             # It may have been handed over in the moment in which the wait ended.
-            if waiter.done() and not waiter.cancelled():
+            if not waiter.cancelled() and waiter.exception() is None:
                 handed = waiter.result()
                 if handed is None:
                     self._wake()
                 else:
                     self.give_back(handed)
             raise
+        finally:
+            timer.cancel()
 
     def _one_less(self) -> None:
         self._open -= 1
@@ -131,3 +134,8 @@ class Lender:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+
+def _give_up(waiter: _Waiter) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
