@@ -31,11 +31,6 @@ class Compiled(NamedTuple):
 @lru_cache(maxsize=512)
 def compiled(statement: ClauseElement) -> Compiled:
     """Return a statement's text; an object is compiled once, so keep it in a constant."""
-    return compile_once(statement)
-
-
-def compile_once(statement: ClauseElement) -> Compiled:
-    """Return the text of a statement that nobody will ask for again."""
     result: Any = statement.compile(dialect=DIALECT)
     required = {name for name, bind in result.binds.items() if bind.required}
     if unknown := required.intersection(bind.key for bind in result.post_compile_params):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import CTE, Boolean, DateTime, Integer, column, text
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy import Boolean, DateTime, Integer
 
 from gateway.database.base import IdText
 from gateway.enums import Word, words
 from gateway.errors import BadUserInput
 from gateway.planner.declare import Argument
-from gateway.planner.sources import DerivedQuery
+from gateway.planner.sources import DerivedQuery, DerivedRows
+from gateway.planner.sql import Relation
 
 DEEPEST = 100
 MOST_NODES = 10_000
@@ -33,7 +33,7 @@ class LineageDirection(Word):
 # limit, so
 # `every` is never larger than what is asked for. `goes_on` marks nodes where the depth ends and
 # the lineage does not.
-_QUERY = """
+_QUERY = """\
 WITH RECURSIVE start AS (
   SELECT id, coalesce(source_document_id, source_object_id) AS parent_id, collection_id,
   created_at, 0 AS distance
@@ -67,8 +67,21 @@ WITH RECURSIVE start AS (
 )
 SELECT {namespace} AS namespace_id, id, parent_id, collection_id, created_at, distance,
   distance >= {depth} AND ({ends}) AS goes_on, (SELECT nodes FROM counted) > {most} AS cut
-FROM every LIMIT {most}
-"""
+FROM every LIMIT {most}"""
+
+_ROWS = Relation.of_types(
+    "lineage",
+    {
+        "namespace_id": IdText(),
+        "id": IdText(),
+        "parent_id": IdText(),
+        "collection_id": IdText(),
+        "created_at": DateTime(timezone=True),
+        "distance": Integer(),
+        "goes_on": Boolean(),
+        "cut": Boolean(),
+    },
+)
 
 _PARTS = {
     LineageDirection.UPSTREAM: "SELECT *, true AS is_above FROM above",
@@ -105,44 +118,25 @@ def lineage_arguments(direction: LineageDirection, most_nodes: int) -> dict[str,
     }
 
 
-def lineage_query(direction: LineageDirection, most_nodes: int) -> Callable[[DerivedQuery], CTE]:
+def lineage_query(
+    direction: LineageDirection, most_nodes: int
+) -> Callable[[DerivedQuery], DerivedRows]:
     """Return the builder of a `lineage` field, with its defaults for arguments that are null."""
 
-    def build(query: DerivedQuery) -> CTE:
+    def build(query: DerivedQuery) -> DerivedRows:
         way: LineageDirection = query.arguments.get("direction") or direction
-        depth = query.bind("depth", Integer(), _bounded("depth", _DEPTH, 0, DEEPEST))
-        most = query.bind("max_nodes", Integer(), _bounded("maxNodes", most_nodes, 1, MOST_NODES))
-        parameters = (query.start, query.namespace_id, depth, most)
         names = {
-            "start": _text(query.start),
-            "namespace": _text(query.namespace_id),
-            "depth": _text(depth),
-            "most": _text(most),
+            "start": query.start,
+            "namespace": query.namespace_id,
+            "depth": query.bind("depth", Integer(), _bounded("depth", _DEPTH, 0, DEEPEST)),
+            "most": query.bind(
+                "max_nodes", Integer(), _bounded("maxNodes", most_nodes, 1, MOST_NODES)
+            ),
         }
-        names["parts"] = _PARTS[way]
-        names["ends"] = _ENDS[way].format(**names)
-        statement = text(_QUERY.format(**names)).bindparams(
-            *[each for each in parameters if isinstance(each, BindParameter)]
-        )
-        return statement.columns(
-            column("namespace_id", IdText()),
-            column("id", IdText()),
-            column("parent_id", IdText()),
-            column("collection_id", IdText()),
-            column("created_at", DateTime(timezone=True)),
-            column("distance", Integer()),
-            column("goes_on", Boolean()),
-            column("cut", Boolean()),
-        ).cte("lineage")
+        ends = _ENDS[way].format(**names)
+        return DerivedRows(_QUERY.format(**names, parts=_PARTS[way], ends=ends), _ROWS)
 
     return build
-
-
-def _text(expression: object) -> str:
-    """Return a parameter, or a column of the field's own row, as it stands in the text."""
-    if isinstance(expression, BindParameter):
-        return f":{expression.key}"
-    return str(expression)
 
 
 def _bounded(name: str, default: int, least: int, most: int) -> Callable[[int | None], int]:

@@ -17,6 +17,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.planner.declare import PLANNED, SOURCE
 from gateway.planner.sources import Column, One, Planned, Source
+from gateway.planner.sql import Relation, relation_of
 
 STRAWBERRY = "strawberry-definition"
 
@@ -31,10 +32,11 @@ class PlannedFieldOf:
 
 @dataclass(frozen=True, slots=True)
 class PlannedType:
-    """An object type that the planner reads."""
+    """An object type that the planner reads; ``rows`` are its table's, or its records."""
 
     name: str
     planned: Planned
+    rows: Relation | None
     fields: Mapping[str, PlannedFieldOf]
 
 
@@ -62,7 +64,15 @@ class Catalog:
             if (source := _source(planned, field)) is not None
         }
         if fields:
-            self.types[graphql_type.name] = PlannedType(graphql_type.name, planned, fields)
+            self.types[graphql_type.name] = PlannedType(
+                graphql_type.name, planned, _rows(planned), fields
+            )
+
+
+def _rows(planned: Planned) -> Relation | None:
+    if planned.table is not None:
+        return relation_of(planned.table)
+    return None if planned.record is None else Relation.of_types("record", planned.record)
 
 
 def _source(planned: Planned, field: GraphQLField) -> Source | None:

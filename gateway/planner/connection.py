@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
-
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    FromClause,
-    Integer,
-    Select,
-    Text,
-    func,
-    literal_column,
-    select,
-    type_coerce,
-)
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.types import TypeEngine
 
 from gateway.planner import json_text
-from gateway.planner.built import Built, Getter, list_shape
-from gateway.planner.catalog import PlannedType
+from gateway.planner.built import Builder, Built, list_shape
 from gateway.planner.filters import FilterBuilder
 from gateway.planner.json_text import Json
 from gateway.planner.ordering import Ordering
 from gateway.planner.paging import goes_backwards, page_size
 from gateway.planner.selection import TYPENAME, Selected
-from gateway.planner.sources import Predicate
 from gateway.planner.splice import ObjectShape
-
-
-class Builder(Protocol):
-    """What a connection needs of the statement it stands in."""
-
-    def planned_type(self, name: str) -> PlannedType:
-        """Return a planned type by its name."""
-
-    def new_name(self, stem: str) -> str:
-        """Return a name that the statement does not use yet."""
-
-    def parameter(self, getter: Getter, kind: TypeEngine[Any]) -> ColumnElement[Any]:
-        """Return a new parameter."""
-
-    def object_json(self, type_name: str, selected: Selected, row: FromClause) -> Built:
-        """Return the JSON of one row."""
+from gateway.planner.sql import INTEGER, Expression, Row, select
 
 
 class Connection:
     """The page of one connection field.
 
     A page that is taken from the end is read backwards, and shown forwards.
+
+    Args:
+        row: One of the rows that it pages through.
+        conditions: Which rows these are.
     """
 
     def __init__(
@@ -59,14 +30,13 @@ class Connection:
         builder: Builder,
         selected: Selected,
         node_type: str,
-        alias: FromClause,
-        conditions: Sequence[Predicate],
-        parent: FromClause | None,
+        row: Row,
+        conditions: Sequence[object],
     ) -> None:
         self._builder = builder
         self._node_type = node_type
-        self._alias = alias
-        self._parent = parent
+        self._row = row
+        self._page = Row(builder.new_name("page"), row.relation)
         ((self._type_name, self._fields),) = selected.fields.items()
         arguments, slot = selected.arguments, selected.slot or 0
 
@@ -79,17 +49,16 @@ class Connection:
 
         kind = builder.planned_type(node_type).planned.prefix or ""
         self._ordering = Ordering(kind, slot, arguments.get("order_by") or (), builder.parameter)
-        self._size = builder.parameter(lambda inputs: page_size(inputs.arguments[slot]), Integer())
+        self._size = builder.parameter(lambda inputs: page_size(inputs.arguments[slot]), INTEGER)
         self._all = list(conditions)
         if arguments.get("filter") is not None:
-            filters = FilterBuilder(slot, alias.c, builder.parameter)
+            filters = FilterBuilder(slot, row, builder.parameter)
             self._all.append(filters.build(arguments["filter"]))
         self._ends = {
-            cursor: self._ordering.beyond(alias.c, cursor, backwards=cursor == "before")
+            cursor: self._ordering.beyond(row, cursor, backwards=cursor == "before")
             for cursor in ("after", "before")
             if arguments.get(cursor) is not None
         }
-        self._page = self._rows().subquery(builder.new_name("page"))
 
     def build(self) -> Built:
         """Return the connection's JSON."""
@@ -100,23 +69,20 @@ class Connection:
             pairs.append((each.key, built.json))
             if built.shape:
                 shape.children[each.key] = built.shape
-        query = select(json_text.object_of(pairs).sql)
+        json = json_text.object_of(pairs)
         if self._is_read:
             # An aggregate without GROUP BY has exactly one row, whatever else is selected.
-            query = query.select_from(self._page).having(literal_column("true"))
-        return Built(json_text.of_aggregate(query), shape or None)
+            query = select(json.sql, f"(\n{self._rows()}\n) AS {self._page.name}")
+            json = json_text.of_aggregate(f"{query}\nHAVING true")
+        return Built(json, shape or None)
 
-    def _rows(self) -> Any:
-        limit = self._size + literal_column("1") if self._looks_ahead else self._size
-        query = (
-            select(*self._alias.c)
-            .where(*self._all, *self._ends.values())
-            .order_by(*self._ordering.by(self._alias.c, backwards=self._backwards))
-            .limit(limit)
-        )
-        return query if self._parent is None else query.correlate(self._parent)
+    def _rows(self) -> str:
+        query = select("*", self._row.source, *self._all, *self._ends.values())
+        order = self._ordering.by(self._row, backwards=self._backwards)
+        limit = f"{self._size} + 1" if self._looks_ahead else self._size
+        return f"{query}\nORDER BY {order}\nLIMIT {limit}"
 
-    # ---- fields -------------------------------------------------------------------------------
+    # ---- what is selected ---------------------------------------------------------------------
 
     def _field(self, selected: Selected) -> Built:
         match selected.name:
@@ -130,7 +96,7 @@ class Connection:
                 pairs = [(each.key, self._info(each)) for each in _only(selected)]
                 return Built(json_text.object_of(pairs))
             case "totalCount":
-                return Built(json_text.scalar(self._count(), nullable=False))
+                return Built(json_text.expression(f"({self._count()})"))
             case "statusCounts":
                 return Built(self._status_counts(selected))
             case _:
@@ -149,16 +115,23 @@ class Connection:
             elif each.name == TYPENAME:
                 pairs.append((each.key, json_text.constant(edge_type)))
             else:
-                pairs.append((each.key, json_text.scalar(self._cursor(), nullable=False)))
+                pairs.append((each.key, json_text.scalar(self._ordering.cursor(self._page))))
         return Built(json_text.object_of(pairs), shape or None)
 
     def _list_of(self, item: Built) -> Built:
-        shown = self._shown(item.json.typed_sql)
-        if shown is None:
-            order = self._ordering.by(self._page.c)
-            return Built(json_text.array_of(item.json, *order), list_shape(item.shape))
-        text = func.array_to_string(shown, literal_column("','"), type_=Text)
-        return Built(json_text.bracketed(text), list_shape(item.shape))
+        order = self._ordering.by(self._page)
+        if not self._looks_ahead:
+            return Built(json_text.array_of(item.json, order), list_shape(item.shape))
+        shown = self._shown(f"array_agg({item.json.typed_sql} ORDER BY {order})")
+        return Built(json_text.bracketed(f"array_to_string({shown}, ',')"), list_shape(item.shape))
+
+    def _shown(self, rows: str) -> str:
+        """Return, of an array of all rows that are read, those that are shown."""
+        if self._backwards:  # the row too many comes first
+            return f"({rows})[greatest(count(*) - {self._size}, 0) + 1:count(*)]"
+        return f"({rows})[1:{self._size}]"
+
+    # ---- where the page stands ----------------------------------------------------------------
 
     def _info(self, selected: Selected) -> Json:
         match selected.name:
@@ -173,71 +146,45 @@ class Connection:
             case _:
                 return json_text.constant("PageInfo")
 
-    # ---- rows in their order ------------------------------------------------------------------
-
-    def _in_order(self, item: ColumnElement[Any], *, backwards: bool = False) -> Any:
-        order = self._ordering.by(self._page.c, backwards=backwards)
-        ordered: Any = aggregate_order_by(item, *order)
-        return type_coerce(func.array_agg(ordered), ARRAY(Text))
-
-    def _shown(self, item: ColumnElement[Any]) -> Any:
-        """Return an array of the rows that are shown; None if all that are read are."""
-        if not self._looks_ahead:
-            return None
-        if self._backwards:  # the row too many comes first
-            first = func.greatest(func.count() - self._size, 0, type_=Integer)
-            return self._in_order(item)[first + literal_column("1") : func.count()]
-        return self._in_order(item)[1 : self._size]
-
-    def _cursor(self) -> ColumnElement[str]:
-        return self._ordering.cursor(self._page.c)
-
     def _end_cursor(self, *, first: bool) -> Json:
         """Return the cursor of the first or last row shown, null on an empty page."""
         nearest = first is not self._backwards  # to where the reading began
-        place: Any = literal_column("1")
+        place = "1"
         if not nearest:
-            place = func.least(func.count(), self._size, type_=Integer)
+            place = f"least(count(*), {self._size})"
         elif self._looks_ahead:  # an empty page may have read the row beyond it
-            place = func.least(place, self._size, type_=Integer)
-        cursors = self._in_order(self._cursor(), backwards=self._backwards)
-        return json_text.scalar(cursors[place])
+            place = f"least(1, {self._size})"
+        order = self._ordering.by(self._page, backwards=self._backwards)
+        cursors = f"array_agg({self._ordering.cursor(self._page)} ORDER BY {order})"
+        return json_text.scalar(Expression(f"({cursors})[{place}]"))
 
     def _goes_on(self, *, ahead: bool, cursor: str) -> Json:
         """Tell whether there are rows beyond the page: ahead, or behind where it began."""
         if ahead:
-            return json_text.scalar(func.count() > self._size, nullable=False)
+            return json_text.expression(f"CAST(count(*) > {self._size} AS text)")
         if cursor not in self._ends:
             return json_text.fixed("false")
-        behind: Select[Any] = select(literal_column("1")).where(*self._all, ~self._ends[cursor])
-        if self._parent is not None:
-            behind = behind.correlate(self._parent)
-        return json_text.scalar(behind.exists(), nullable=False)
+        behind = select("1", self._row.source, *self._all, f"NOT ({self._ends[cursor]})")
+        return json_text.expression(f"CAST(EXISTS ({behind}) AS text)")
 
     # ---- counts -------------------------------------------------------------------------------
 
-    def _count(self) -> ColumnElement[int]:
-        query = select(func.count()).select_from(self._alias).where(*self._all)
-        if self._parent is not None:
-            query = query.correlate(self._parent)
-        return query.scalar_subquery()
+    def _count(self) -> str:
+        return select("CAST(count(*) AS text)", self._row.source, *self._all)
 
     def _status_counts(self, selected: Selected) -> Json:
         ((type_name, fields),) = selected.fields.items()
-        query = select(self._alias.c.status, func.count().label("rows")).where(*self._all)
-        query = query.group_by(self._alias.c.status)
-        if self._parent is not None:
-            query = query.correlate(self._parent)
-        counted = query.subquery(self._builder.new_name("counted"))
+        query = select(f"{self._row['status']}, count(*) AS rows", self._row.source, *self._all)
+        counted = self._builder.new_name("counted")
         values = {
-            "status": json_text.scalar(counted.c.status, nullable=False),
-            "count": json_text.scalar(counted.c.rows, nullable=False),
+            "status": json_text.expression(f"CAST(to_json({counted}.status) AS text)"),
+            "count": json_text.expression(f"CAST({counted}.rows AS text)"),
             TYPENAME: json_text.constant(type_name),
         }
         item = json_text.object_of([(each.key, values[each.name]) for each in fields])
-        return json_text.of_aggregate(
-            select(json_text.array_of(item, counted.c.status).sql).select_from(counted)
-        )
+        items = json_text.array_of(item, f"{counted}.status")
+        by_status = f"(\n{query}\nGROUP BY {self._row['status']}\n) AS {counted}"
+        return json_text.of_aggregate(select(items.sql, by_status))
 
 
 def _only(selected: Selected) -> tuple[Selected, ...]:

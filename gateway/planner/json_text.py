@@ -8,27 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    ColumnElement,
-    Integer,
-    Select,
-    SQLColumnExpression,
-    Text,
-    cast,
-    func,
-    literal_column,
-)
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import JSON, Boolean, Integer
 
 from gateway.database.base import IdText
+from gateway.planner.sql import Expression, quoted
 
-Piece = str | ColumnElement[Any]
+Piece = str | Expression
 
 # Their text in SQL is their text in JSON.
 _VERBATIM = (Boolean, Integer, JSON)
@@ -41,29 +27,27 @@ class Json:
     pieces: tuple[Piece, ...]
 
     @property
-    def sql(self) -> ColumnElement[str]:
+    def sql(self) -> str:
         """The JSON as one expression of type text."""
-        parts: list[ColumnElement[Any]] = []
+        parts: list[str] = []
         text = ""
         for piece in self.pieces:
             if isinstance(piece, str):
                 text += piece
                 continue
-            parts += [_quoted(text), piece] if text else [piece]
-            text = ""
+            if text:
+                parts.append(quoted(text))
+                text = ""
+            parts.append(piece.sql)
         if text:
-            parts.append(_quoted(text))
-        return reduce(lambda left, right: left.concat(right), parts)
+            parts.append(quoted(text))
+        return " || ".join(parts)
 
     @property
-    def typed_sql(self) -> ColumnElement[str]:
+    def typed_sql(self) -> str:
         """The same for functions that take any type, of which a lone literal has none."""
         is_literal = all(isinstance(piece, str) for piece in self.pieces)
-        return cast(self.sql, Text) if is_literal else self.sql
-
-
-def _quoted(text: str) -> ColumnElement[str]:
-    return literal_column("'" + text.replace("'", "''") + "'", Text)
+        return f"CAST({self.sql} AS text)" if is_literal else self.sql
 
 
 def fixed(text: str) -> Json:
@@ -76,7 +60,7 @@ NULL = fixed("null")
 
 def joined(parts: Iterable[Json]) -> Json:
     """Return the parts, one after the other."""
-    return Json(tuple(piece for part in parts for piece in part.pieces))
+    return Json(tuple([piece for part in parts for piece in part.pieces]))
 
 
 def constant(word: str) -> Json:
@@ -84,36 +68,43 @@ def constant(word: str) -> Json:
     return fixed(f'"{word}"')
 
 
-def scalar(value: ColumnElement[Any], *, nullable: bool = True) -> Json:
+def scalar(value: Expression) -> Json:
     """Return a column's or expression's value."""
-    kind: TypeEngine[Any] = value.type
-    if isinstance(kind, _VERBATIM):
-        text = Json((cast(value, Text),))
-    elif isinstance(kind, IdText):
-        text = Json(('"', value, '"'))
+    if isinstance(value.kind, _VERBATIM):
+        text = f"CAST({value} AS text)"
+    elif isinstance(value.kind, IdText):
+        if not value.nullable:
+            return Json(('"', value, '"'))
+        text = f"'\"' || {value} || '\"'"
     else:
-        text = Json((cast(func.to_json(value), Text),))
-    return or_null(text.sql) if nullable else text
+        text = f"CAST(to_json({value}) AS text)"
+    return or_null(text) if value.nullable else expression(text)
 
 
-def or_null(value: ColumnElement[Any]) -> Json:
+def expression(text: str) -> Json:
+    """Return the JSON that an expression gives; never NULL."""
+    return Json((Expression(text),))
+
+
+def or_null(text: str) -> Json:
     """Return the JSON that an expression gives, JSON's null where it gives SQL's."""
-    return Json((func.coalesce(value, _quoted("null"), type_=Text),))
+    return expression(f"coalesce({text}, 'null')")
 
 
 def object_of(pairs: Sequence[tuple[str, Json]]) -> Json:
     """Return an object; its keys are names in GraphQL, so letters, digits and _ only."""
-    parts = [
-        joined([fixed(("," if index else "") + f'"{key}":'), value])
-        for index, (key, value) in enumerate(pairs)
-    ]
-    return joined([fixed("{"), *parts, fixed("}")])
+    pieces: list[Piece] = ["{"]
+    for index, (key, value) in enumerate(pairs):
+        pieces.append(f',"{key}":' if index else f'"{key}":')
+        pieces += value.pieces
+    pieces.append("}")
+    return Json(tuple(pieces))
 
 
-def array_of(item: Json, *order: SQLColumnExpression[Any]) -> Json:
+def array_of(item: Json, order: str = "") -> Json:
     """Return the aggregate of a query's rows as a list, ``[]`` for none."""
-    separator: Any = aggregate_order_by(_quoted(","), *order) if order else _quoted(",")
-    return bracketed(func.string_agg(item.sql, separator, type_=Text))
+    in_order = f" ORDER BY {order}" if order else ""
+    return bracketed(f"string_agg({item.sql}, ','{in_order})")
 
 
 def list_of_one(item: Json) -> Json:
@@ -121,16 +112,16 @@ def list_of_one(item: Json) -> Json:
     return joined([fixed("["), item, fixed("]")])
 
 
-def bracketed(items: ColumnElement[Any]) -> Json:
+def bracketed(items: str) -> Json:
     """Return comma-separated items as a list, ``[]`` where SQL has none."""
-    return Json(("[", func.coalesce(items, _quoted(""), type_=Text), "]"))
+    return Json(("[", Expression(f"coalesce({items}, '')"), "]"))
 
 
-def of_row(query: Select[Any]) -> Json:
+def of_row(query: str) -> Json:
     """Return the one value of a query, null where it has no row."""
-    return or_null(query.scalar_subquery())
+    return or_null(f"({query})")
 
 
-def of_aggregate(query: Select[Any]) -> Json:
+def of_aggregate(query: str) -> Json:
     """Return the one value of a query that always has a row."""
-    return Json((query.scalar_subquery(),))
+    return expression(f"({query})")

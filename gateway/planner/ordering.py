@@ -8,32 +8,24 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    DateTime,
-    Text,
-    and_,
-    cast,
-    func,
-    literal_column,
-    or_,
-    tuple_,
-)
+from sqlalchemy import DateTime
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from gateway.database.base import IdText
 from gateway.errors import BadUserInput
-from gateway.planner.built import Getter, Inputs
+from gateway.planner.built import Getter, Inputs, Parameter
 from gateway.planner.json_paths import parse_path
-from gateway.planner.sources import Columns
+from gateway.planner.sql import TEXT, TEXTS, Expression, Row, all_of, any_of, quoted
 
 METADATA = "METADATA"
 MOST_KEYS = 5
 
-Parameter = Callable[[Getter, TypeEngine[Any]], ColumnElement[Any]]
-KeyOf = Callable[[Columns], ColumnElement[Any]]
+KeyOf = Callable[[Row], object]
+
+_ID = IdText()
+_JSON = JSONB()
+_MOMENT = DateTime(timezone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Ordering:
         self._parameter = parameter
         self.keys = [self._key(index, each) for index, each in enumerate(asked)]
         downwards = self.keys[-1].descending if self.keys else False
-        self.keys.append(Key(lambda row: row.id, IdText(), downwards))
+        self.keys.append(Key(lambda row: row["id"], _ID, downwards))
 
     def _key(self, index: int, asked: Mapping[str, Any]) -> Key:
         descending = asked.get("direction") == "DESC"
@@ -75,51 +67,49 @@ class Ordering:
                 raise BadUserInput("orderBy by METADATA needs a metadataPath")
             path = self._parameter(
                 lambda inputs: parse_path(_asked(inputs, self._slot)[index]["metadataPath"]),
-                ARRAY(Text),
+                TEXTS,
             )
-            return Key(lambda row: _in_metadata(row, path), JSONB(), descending)
+            return Key(lambda row: _in_metadata(row, path), _JSON, descending)
         if asked.get("metadataPath") is not None:
             raise BadUserInput(f"orderBy by {field} takes no metadataPath")
         return _column_key(str(field).lower(), descending)
 
-    def by(self, row: Columns, *, backwards: bool = False) -> list[ColumnElement[Any]]:
+    def by(self, row: Row, *, backwards: bool = False) -> str:
         """Return what to ORDER BY."""
-        return [
-            key.of(row).desc() if key.descending != backwards else key.of(row).asc()
-            for key in self.keys
-        ]
+        return ", ".join(
+            f"{key.of(row)} {'DESC' if key.descending != backwards else 'ASC'}" for key in self.keys
+        )
 
-    def beyond(self, row: Columns, cursor: str, *, backwards: bool) -> ColumnElement[bool]:
-        """Return the predicate of rows after (``backwards``: before) the argument ``cursor``."""
+    def beyond(self, row: Row, cursor: str, *, backwards: bool) -> Expression:
+        """Return the predicate of rows after (``backwards``: before) the argument ``cursor``.
+
+        An index in this order is read from there on: where all keys go the same way, rows are
+        compared as rows; otherwise the first key that differs decides, and the index starts at the
+        first key's value.
+        """
+        wanted = [str(key.of(row)) for key in self.keys]
         values = [
             _never_null(self._parameter(self._value(cursor, index), key.kind))
             for index, key in enumerate(self.keys)
         ]
-        wanted = [key.of(row) for key in self.keys]
-        down = [key.descending != backwards for key in self.keys]
-        if len(set(down)) == 1:
-            left: Any = tuple_(*wanted) if len(wanted) > 1 else wanted[0]
-            right: Any = tuple_(*values) if len(values) > 1 else values[0]
-            beyond: ColumnElement[bool] = left < right if down[0] else left > right
-            return beyond
-        # Directions that differ make no tuple: the first key that differs decides.
-        return or_(
-            *[
-                and_(
-                    *[wanted[before] == values[before] for before in range(index)],
-                    wanted[index] < values[index] if down[index] else wanted[index] > values[index],
-                )
-                for index in range(len(wanted))
-            ]
-        )
+        signs = ["<" if key.descending != backwards else ">" for key in self.keys]
+        if len(set(signs)) == 1:
+            return Expression(f"({', '.join(wanted)}) {signs[0]} ({', '.join(values)})")
+        same = [f"{left} = {right}" for left, right in zip(wanted, values, strict=True)]
+        steps = zip(wanted, signs, values, strict=True)
+        differs = [
+            all_of([*same[:index], f"{left} {sign} {right}"])
+            for index, (left, sign, right) in enumerate(steps)
+        ]
+        return all_of([f"{wanted[0]} {signs[0]}= {values[0]}", any_of(differs)])
 
-    def cursor(self, row: Columns) -> ColumnElement[str]:
+    def cursor(self, row: Row) -> Expression:
         """Return a row's cursor: the tag, and the id or the values of all keys as a JSON array."""
         if len(self.keys) == 1:
-            return literal_column(f"'{self._kind}~'", Text).concat(row.id)
-        tag = self._parameter(self._tag, Text())
-        values = func.json_build_array(*[key.of(row) for key in self.keys])
-        return tag.concat(cast(values, Text))
+            return Expression(f"{quoted(self._kind + '~')} || {row['id']}", nullable=False)
+        tag = self._parameter(self._tag, TEXT)
+        values = ", ".join(str(key.of(row)) for key in self.keys)
+        return Expression(f"{tag} || CAST(json_build_array({values}) AS text)", nullable=False)
 
     def _value(self, cursor: str, index: int) -> Getter:
         kinds = [key.kind for key in self.keys]
@@ -145,26 +135,21 @@ def _asked(inputs: Inputs, slot: int) -> Sequence[Mapping[str, Any]]:
 
 
 def _column_key(name: str, descending: bool) -> Key:
-    def of(row: Columns) -> ColumnElement[Any]:
-        value: ColumnElement[Any] = row[name]
-        if isinstance(value.type, Text):
-            # Without a value is like with an empty one: a key is never null.
-            return func.coalesce(value, literal_column("''"), type_=value.type)
-        return value
+    def of(row: Row) -> object:
+        value = row[name]
+        # Without a value is like with an empty one: a key is never null.
+        return f"coalesce({value}, '')" if value.nullable else value
 
-    kind: TypeEngine[Any] = DateTime(timezone=True) if name.endswith("_at") else Text()
-    return Key(of, kind, descending)
+    return Key(of, _MOMENT if name.endswith("_at") else TEXT, descending)
 
 
-def _in_metadata(row: Columns, path: ColumnElement[Any]) -> ColumnElement[Any]:
-    return _never_null(row["metadata"].op("#>", return_type=JSONB())(path))
+def _in_metadata(row: Row, path: Expression) -> str:
+    return _never_null(Expression(f"{row['metadata']} #> {path}", _JSON))
 
 
-def _never_null(value: ColumnElement[Any]) -> ColumnElement[Any]:
+def _never_null(value: Expression) -> str:
     """Return JSON's null for SQL's, which compares with nothing; other types have no null here."""
-    if not isinstance(value.type, JSONB):
-        return value
-    return func.coalesce(value, literal_column("'null'::jsonb"), type_=JSONB())
+    return f"coalesce({value}, 'null'::jsonb)" if isinstance(value.kind, JSONB) else value.sql
 
 
 def _read(name: str, cursor: str, tag: str, kinds: Sequence[TypeEngine[Any]]) -> list[Any]:

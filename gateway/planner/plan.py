@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
-
-from gateway.database.statements import compile_once
 from gateway.planner.built import Getter, Inputs
 from gateway.planner.caching import LeastUsedCache
+from gateway.planner.declared import CALLER_GETTERS, NAMESPACE
 from gateway.planner.splice import Shape
 
 # The namespace is set and the rows are read in one round trip; the setting ends with the
@@ -24,6 +23,7 @@ _SCOPED = (
     "SELECT CASE WHEN set_config('app.namespace_id', {namespace}, true) IS NOT NULL THEN"
     " convert_to((\n{statement}\n), 'UTF8') END"
 )
+_PARAMETER = re.compile(r"\$(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +51,28 @@ PlanCache = LeastUsedCache[Hashable, ReadPlan]
 
 
 def finish(
-    query: Select[Any],
-    getters: dict[str, Getter],
+    query: str,
+    getters: Sequence[Getter],
     shape: Shape | None,
     *,
     sites: Sequence[Any],
     keep: Any,
 ) -> ReadPlan:
-    """Return the plan of a built statement."""
-    statement = compile_once(query)
-    names = list(statement.names)
-    if "namespace_id" not in names:
-        names.append("namespace_id")
-    sql = _SCOPED.format(
-        namespace=f"${names.index('namespace_id') + 1}::text", statement=statement.sql
-    )
-    constants = statement.constants
-    used = [getters.get(name) or _constant(constants[name]) for name in names]
-    checks = [getter for name, getter in getters.items() if name not in names]
+    """Return the plan of a built statement.
+
+    Its parameters are numbered anew: those that no part of it needs after all are left out, as
+    PostgreSQL could not tell their types.
+    """
+    numbers: dict[int, int] = {}
+
+    def numbered(place: re.Match[str]) -> str:
+        return f"${numbers.setdefault(int(place[1]), len(numbers) + 1)}"
+
+    sql = _PARAMETER.sub(numbered, _SCOPED.format(namespace=NAMESPACE, statement=query))
+    checks = [
+        getter
+        for number, getter in enumerate(getters, 1)
+        if number not in numbers and number > len(CALLER_GETTERS)
+    ]
+    used = [getters[number - 1] for number in numbers]
     return ReadPlan(sql, tuple(used), tuple(checks), shape, tuple(sites), keep)
-
-
-def _constant(value: Any) -> Getter:
-    return lambda _: value

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Table
+from sqlalchemy import ColumnElement, Table
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
+
+from gateway.planner.sql import Relation
 
 Columns = ReadOnlyColumnCollection[str, Any]
 Predicate = ColumnElement[bool]
@@ -123,7 +125,7 @@ class Derived(Source):
     object null.
     """
 
-    build: Callable[[DerivedQuery], CTE]
+    build: Callable[[DerivedQuery], DerivedRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +151,27 @@ class Computed(Source):
 
 @dataclass(frozen=True, slots=True)
 class DerivedQuery:
-    """What a derived query is built from.
+    """What a derived query is built from; all but the arguments as SQL.
 
     Args:
         start: The id to start from.
-        parent: The row it belongs to, which subqueries must correlate to; None at the root.
         arguments: Their values in this execution; only what changes the text may be taken from
         them.
         bind: Returns an argument as a parameter, converted (and checked) at each execution.
     """
 
-    start: ColumnElement[str]
-    parent: FromClause | None
-    namespace_id: ColumnElement[str]
+    start: str
+    namespace_id: str
     arguments: Mapping[str, Any]
-    bind: Callable[[str, TypeEngine[Any], Callable[[Any], Any]], ColumnElement[Any]]
+    bind: Callable[[str, TypeEngine[Any], Callable[[Any], Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedRows:
+    """A derived query and what its rows are; ``rows`` is a constant, by which plans are kept."""
+
+    query: str
+    rows: Relation
 
 
 @dataclass(frozen=True, slots=True)

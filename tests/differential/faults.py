@@ -92,6 +92,8 @@ def _functions(module: ModuleType) -> dict[str, FunctionType]:
 
 _STATEMENT = "gateway.planner.statement"
 _CONNECTION = "gateway.planner.connection"
+_WALKS = "gateway.planner.walks"
+_VARIANTS = "gateway.planner.variants"
 _ORDERING = "gateway.planner.ordering"
 _FILTERS = "gateway.planner.filters"
 _SELECTION = "gateway.planner.selection"
@@ -104,31 +106,27 @@ SOME = (
     Fault(
         "rows that tie have no order",
         _ORDERING,
-        {
-            "            for key in self.keys\n        ]": (
-                "            for key in self.keys[:-1] or self.keys\n        ]"
-            )
-        },
+        {"'ASC'}\" for key in self.keys\n": "'ASC'}\" for key in self.keys[:-1] or self.keys\n"},
     ),
     Fault(
         "a cursor goes the wrong way in a descending list",
         _ORDERING,
-        {"left < right if down[0] else left > right": "left > right"},
+        {"{signs[0]} ({', '.join(values)})": "> ({', '.join(values)})"},
     ),
     Fault(
         "a list has other namespaces' rows",
         _STATEMENT,
-        {"conditions = [self._scope(target, alias)]": "conditions: list[Any] = []"},
+        {"conditions: list[object] = [self.scope(name, other)]": "conditions = []"},
     ),
     Fault(
         "what is neither true nor false stays so under not",
         _FILTERS,
-        {"not_(func.coalesce(predicate, false(), type_=Boolean))": "not_(predicate)"},
+        {"NOT coalesce({predicate}, false)": "NOT ({predicate})"},
     ),
     Fault(
         "hasNextPage says yes on a full last page",
         _CONNECTION,
-        {"func.count() > self._size": "func.count() >= self._size"},
+        {"count(*) > {self._size}": "count(*) >= {self._size}"},
     ),
     Fault(
         "one plan serves variables of any shape",
@@ -139,9 +137,7 @@ SOME = (
         "an id finds another namespace's row",
         _STATEMENT,
         {
-            "query = select(built.json.sql).where(self._scope(target, alias))\n": (
-                "query = select(built.json.sql)\n"
-            )
+            "where: list[object] = [self.scope(name, row)]": "where: list[object] = []",
         },
     ),
     Fault(
@@ -155,11 +151,7 @@ MORE = (
     Fault(
         "a cursor goes the wrong way where directions differ",
         _ORDERING,
-        {
-            "wanted[index] < values[index] if down[index] else wanted[index] > values[index]": (
-                "wanted[index] > values[index]"
-            )
-        },
+        {"{left} {sign} {right}": "{left} > {right}"},
     ),
     Fault(
         "computed values are put into each other's places",
@@ -169,23 +161,19 @@ MORE = (
     Fault(
         "a reference leads into another namespace",
         _STATEMENT,
-        {".where(self._scope(target, alias), found)": ".where(found)"},
+        {"other.source, self.scope(name, other), found)": "other.source, found)"},
     ),
     Fault(
         "a list in a row has other namespaces' rows",
         _STATEMENT,
-        {
-            "self._scope(target, alias), alias.c[source.column] == row.c.id": (
-                "alias.c[source.column] == row.c.id"
-            )
-        },
+        {"other.source, self.scope(name, other), names_this)": "other.source, names_this)"},
     ),
     Fault(
         "ancestors come from another namespace",
-        _STATEMENT,
+        _WALKS,
         {
-            "self._scope(target, above), above.c.id == chain.c.parent_id": (
-                "above.c.id == chain.c.parent_id"
+            "where = builder.scope(type_name, at), f\"{at['id']} = {id_}\"": (
+                "where = (f\"{at['id']} = {id_}\",)"
             )
         },
     ),
@@ -193,8 +181,8 @@ MORE = (
         "totalCount ignores the filter",
         _CONNECTION,
         {
-            "select_from(self._alias).where(*self._all)": (
-                "select_from(self._alias).where(*self._all[:2])"
+            'select("CAST(count(*) AS text)", self._row.source, *self._all)': (
+                'select("CAST(count(*) AS text)", self._row.source, *self._all[:2])'
             )
         },
     ),
@@ -202,24 +190,24 @@ MORE = (
         "totalCount counts from the cursor on",
         _CONNECTION,
         {
-            "select_from(self._alias).where(*self._all)": (
-                "select_from(self._alias).where(*self._all, *self._ends.values())"
+            "self._row.source, *self._all)\n\n    def _status": (
+                "self._row.source, *self._all, *self._ends.values())\n\n    def _status"
             )
         },
     ),
     Fault(
         "statusCounts ignore the filter",
         _CONNECTION,
-        {'.label("rows")).where(*self._all)': '.label("rows")).where(*self._all[:2])'},
+        {
+            'AS rows", self._row.source, *self._all)': (
+                'AS rows", self._row.source, *self._all[:2])'
+            )
+        },
     ),
     Fault(
         "the row that was read ahead is shown",
         _CONNECTION,
-        {
-            "        if not self._looks_ahead:\n            return None": (
-                "        if self:\n            return None"
-            )
-        },
+        {"        if not self._looks_ahead:": "        if self:"},
     ),
     Fault(
         "the cursor of a row beyond an empty page is shown",
@@ -229,14 +217,14 @@ MORE = (
     Fault(
         "hasPreviousPage looks the wrong way",
         _CONNECTION,
-        {"~self._ends[cursor]": "self._ends[cursor]"},
+        {"NOT ({self._ends[cursor]})": "{self._ends[cursor]}"},
     ),
     Fault(
         "a page from the end is shown backwards",
         _CONNECTION,
         {
-            "order = self._ordering.by(self._page.c)\n": (
-                "order = self._ordering.by(self._page.c, backwards=self._backwards)\n"
+            "order = self._ordering.by(self._page)\n": (
+                "order = self._ordering.by(self._page, backwards=self._backwards)\n"
             )
         },
     ),
@@ -244,8 +232,8 @@ MORE = (
         "last is taken from the start",
         _CONNECTION,
         {
-            ".order_by(*self._ordering.by(self._alias.c, backwards=self._backwards))": (
-                ".order_by(*self._ordering.by(self._alias.c))"
+            "self._ordering.by(self._row, backwards=self._backwards)": (
+                "self._ordering.by(self._row)"
             )
         },
     ),
@@ -265,30 +253,26 @@ MORE = (
     Fault(
         "a text that is null has no place in an order",
         _ORDERING,
-        {"if isinstance(value.type, Text):": "if value is None:"},
+        {"if value.nullable else value": "if value is None else value"},
     ),
     Fault(
         "metadata that is not there has no place in an order",
         _ORDERING,
         {
-            'return _never_null(row["metadata"].op("#>", return_type=JSONB())(path))': (
-                'return row["metadata"].op("#>", return_type=JSONB())(path)'
+            """return _never_null(Expression(f"{row['metadata']} #> {path}", _JSON))""": (
+                """return f"{row['metadata']} #> {path}\""""
             )
         },
     ),
     Fault(
         "ancestors come nearest first",
-        _STATEMENT,
-        {"chain.c.distance.desc()": "chain.c.distance"},
+        _WALKS,
+        {".distance DESC": ".distance"},
     ),
     Fault(
         "a member of a union is read where there is none",
-        _STATEMENT,
-        {
-            "branches.append((row.c[id_column].is_not(None)": (
-                "branches.append((row.c[id_column].is_(None)"
-            )
-        },
+        _VARIANTS,
+        {"{row[column]} IS NOT NULL": "{row[column]} IS NULL"},
     ),
     Fault(
         "the tag of a type stays in the answer",
@@ -303,15 +287,15 @@ MORE = (
         "an empty list is null",
         "gateway.planner.json_text",
         {
-            'return Json(("[", func.coalesce(items, _quoted(""), type_=Text), "]"))': (
-                'return or_null(_quoted("[").concat(items).concat(_quoted("]")))'
+            """return Json(("[", Expression(f"coalesce({items}, '')"), "]"))""": (
+                """return or_null(f"'[' || {items} || ']'")"""
             )
         },
     ),
     Fault(
         "a list of nothing but __typename cannot be read",
         "gateway.planner.json_text",
-        {"cast(self.sql, Text) if is_literal else": ""},
+        {'f"CAST({self.sql} AS text)" if is_literal else': ""},
     ),
     Fault(
         "one plan serves rows of any kind",
@@ -347,7 +331,7 @@ MORE = (
     Fault(
         "ne loses rows without a value",
         _FILTERS,
-        {"subject.is_distinct_from(value)": "subject != value"},
+        {"IS DISTINCT FROM": "<>"},
         "_OPERATORS",
     ),
     Fault(
@@ -355,40 +339,44 @@ MORE = (
         _FILTERS,
         {
             'return found if name == "in" else _negated(found)': (
-                'return found if name == "in" else not_(found)'
+                'return found if name == "in" else f"NOT {found}"'
             )
         },
     ),
     Fault(
         "or means and",
         _FILTERS,
-        {"return or_(false(), *[": "return and_(true(), *["},
+        {"return any_of(": "return all_of("},
     ),
     Fault(
         "an empty or fits everything",
         _FILTERS,
-        {"return or_(false(), *[": "return or_(*[true()] * (not value), *["},
+        {"return any_of(": "return (any_of if value else all_of)("},
     ),
     Fault(
         "% and _ stand for anything",
         _FILTERS,
-        {'func.strpos(subject, value) > literal_column("0")': "subject.like('%' + value + '%')"},
+        {"strpos({subject}, {value}) > 0": "{subject} LIKE '%' || {value} || '%'"},
         "_OPERATORS",
     ),
     Fault(
         "capitals matter where they should not",
         _FILTERS,
-        {"func.lower(value) if folded else value": "value"},
+        {'f"lower({value})" if folded else value': "value"},
     ),
     Fault(
         "metadata of any type compares with numbers",
         _FILTERS,
-        {'case((_is_a(found, "number"), found.cast(Numeric)))': "found.cast(Numeric)"},
+        {
+            "CASE WHEN {_is_a(found, 'number')} THEN CAST({found} AS numeric) END": (
+                "CAST({found} AS numeric)"
+            )
+        },
     ),
     Fault(
         "null in metadata is not null",
         _FILTERS,
-        {'func.coalesce(_is_a(found, "null"), true(), type_=Boolean)': "found.is_(None)"},
+        {"coalesce({_is_a(found, 'null')}, true)": "({found} IS NULL)"},
     ),
     Fault(
         "a flag narrows nothing",
@@ -400,7 +388,7 @@ MORE = (
         _STATEMENT,
         {
             "if source.where is not None:\n            conditions": (
-                "if source.where is None and row:\n            conditions"
+                "if source.where is not None and row is not None:\n            conditions"
             )
         },
     ),
@@ -432,7 +420,7 @@ MORE = (
     Fault(
         "a graph is one node too large",
         _LINEAGE,
-        {"FROM every LIMIT {most}\n": "FROM every LIMIT {most} + 1\n"},
+        {'FROM every LIMIT {most}"""': 'FROM every LIMIT {most} + 1"""'},
         "_QUERY",
     ),
     Fault(

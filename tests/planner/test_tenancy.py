@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy.sql import ClauseElement
 
-from gateway.database import statements
 from gateway.database.pool import Database, open_database
+from gateway.planner.splice import Shape
+from gateway.planner.statement import StatementBuilder
 from gateway.schema import GatewaySchema
 from tests.conftest import Server
 
@@ -67,13 +68,15 @@ async def test_row_level_security_holds_without_our_predicate(
     expected = {each: await engine.execute(EVERYTHING, namespace=each) for each in (OURS, THEIRS)}
     engine.schema.forget_plans()
 
-    def without_predicate(query: ClauseElement) -> statements.Compiled:
-        made = statements.compile_once(query)
-        sql = re.sub(r"\w*\.?namespace_id = \$1::VARCHAR", "true", made.sql)
-        assert sql != made.sql or "namespaces" in sql or "api_keys" in sql
-        return made._replace(sql=sql)
+    root = StatementBuilder.root
 
-    monkeypatch.setattr("gateway.planner.plan.compile_once", without_predicate)
+    def without_predicate(*given: Any) -> tuple[str, Shape | None]:
+        sql, shape = root(*given)
+        open_ = re.sub(r"\w*\.?namespace_id = \$1::text", "true", sql)
+        assert open_ != sql or "namespaces" in sql or "api_keys" in sql
+        return open_, shape
+
+    monkeypatch.setattr(StatementBuilder, "root", without_predicate)
     # In turns: what the connection saw for one must not show to the other.
     for namespace in (OURS, THEIRS, OURS, THEIRS):
         assert await engine.execute(EVERYTHING, namespace=namespace) == expected[namespace]

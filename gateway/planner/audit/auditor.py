@@ -24,10 +24,11 @@ from gateway.planner.audit.connections import connection_problems, own_types
 from gateway.planner.audit.ignored import ignored, ignored_resolver
 from gateway.planner.audit.listings import listing_problems
 from gateway.planner.audit.places import ROOT, Place, Row, is_connection
-from gateway.planner.audit.sources import CALLER, SourceAudit, built
+from gateway.planner.audit.sources import SourceAudit, built
 from gateway.planner.audit.tables import NAMESPACE, has_index, in_namespace
 from gateway.planner.catalog import STRAWBERRY, Catalog
 from gateway.planner.declare import PLANNED, SOURCE
+from gateway.planner.declared import CALLER
 from gateway.planner.sources import Many, Planned
 
 

@@ -6,22 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, CTE, Column, Table, Text, bindparam, table
+from sqlalchemy import Column, Table, table
 from sqlalchemy import column as new_column
 from sqlalchemy.dialects.postgresql import JSONB
 from strawberry.utils.str_converters import to_snake_case
 
-from gateway.database.base import IdText
 from gateway.planner import sources
 from gateway.planner.audit.places import LIST, ROOT, SHAPES, Place, Row
 from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
 from gateway.planner.catalog import Catalog
+from gateway.planner.declared import CALLER
 from gateway.planner.sources import Planned, Source
-
-NAMESPACE_ID = bindparam("namespace_id", type_=IdText())
-CALLER = sources.CallerBinds(
-    NAMESPACE_ID, bindparam("key_id", type_=IdText()), bindparam("namespaces", type_=ARRAY(Text))
-)
 
 # The sources that tell the type of each row.
 _OF_SEVERAL_TYPES = sources.Either | sources.AnyNode | sources.Through
@@ -193,18 +188,15 @@ class SourceAudit:
 
     @_problems.register
     def _derived(self, source: sources.Derived, at: Place) -> Problems:
-        start: Any = bindparam("id", type_=IdText())
-        if at.row is not ROOT:
-            start = at.row.columns.get("id")
-        if start is None:
+        if at.row is not ROOT and "id" not in at.row.columns:
             yield f"starts from the row's id, and {at.row.title} has none"
             return
-        query = sources.DerivedQuery(
-            start, at.row.table, NAMESPACE_ID, {}, lambda name, kind, _: bindparam(name, type_=kind)
-        )
+        query = sources.DerivedQuery("$2", "$1", {}, lambda *_: "$3")
         found = yield from built(at.row.title, "the query", source.build, query)
-        if isinstance(found, CTE):
-            self._visit(at.types[0], Row(f"the query of {at.name}", found.c, is_derived=True))
+        if isinstance(found, sources.DerivedRows):
+            columns = [new_column(name, of.kind) for name, of in found.rows.columns.items()]
+            rows = table("found", *columns).c
+            self._visit(at.types[0], Row(f"the query of {at.name}", rows, is_derived=True))
 
     @_problems.register
     def _members(self, source: sources.Members, at: Place) -> Problems:

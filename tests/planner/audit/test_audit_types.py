@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import strawberry
-from sqlalchemy import CTE, literal_column, select
+from sqlalchemy import Integer, Text, literal_column
 
+from gateway.database.base import IdText
 from gateway.planner.audit.auditor import WrongDeclarations
 from gateway.planner.declare import (
     any_node,
@@ -23,7 +24,8 @@ from gateway.planner.declare import (
     unnested,
 )
 from gateway.planner.node import Node
-from gateway.planner.sources import CallerBinds, Columns, DerivedQuery, Predicate
+from gateway.planner.sources import CallerBinds, Columns, DerivedQuery, DerivedRows, Predicate
+from gateway.planner.sql import Relation
 from gateway.schema import GatewaySchema
 
 from .planted import (
@@ -44,10 +46,12 @@ NO_COLUMN = "has no column {0}, nor {0}_id to name another row; declare where it
 ID = column("id", description="")
 
 
-def nearby(query: DerivedQuery) -> CTE:
+NEARBY = Relation.of_types("nearby", {"id": IdText(), "distance": Integer(), "note": Text()})
+
+
+def nearby(query: DerivedQuery) -> DerivedRows:
     """Return the query of a derived object: rows of which nothing is known but the columns."""
-    note = ShelfRow.__table__.c.note  # type: ignore[attr-defined]
-    return select(query.start.label("id"), literal_column("1").label("distance"), note).cte()
+    return DerivedRows(f"SELECT {query.start} AS id, 1 AS distance, '' AS note", NEARBY)
 
 
 # ---- entities -----------------------------------------------------------------------------------
@@ -210,8 +214,8 @@ def test_takes_a_derived_object_below_and_at_a_root() -> None:
 
 
 def test_refuses_a_derived_object_whose_query_cannot_be_built() -> None:
-    def unfinished(query: DerivedQuery) -> CTE:
-        return select(query.start.label(query.arguments["name"])).cte()
+    def unfinished(query: DerivedQuery) -> DerivedRows:
+        return DerivedRows(f"SELECT {query.arguments['name']}", NEARBY)
 
     assert problems(bad(Graph, derived(unfinished, arguments={}, description=""))) == [
         "Bad.field: the query cannot be built over shelves: KeyError: 'name'"
