@@ -8,12 +8,11 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     parse,
-    specified_rules,
 )
-from strawberry.schema.schema import validate_document
 
 from gateway.planner.caching import LeastUsedCache
 from gateway.planner.operation import Operation
+from gateway.validation import problems
 
 
 class Prepared:
@@ -23,9 +22,7 @@ class Prepared:
 
     def __init__(self, schema: GraphQLSchema, text: str) -> None:
         self.document: DocumentNode = parse(text)
-        self.errors: list[GraphQLError] = validate_document(
-            schema, self.document, tuple(specified_rules)
-        )
+        self.errors: list[GraphQLError] = problems(schema, self.document)
         self._schema = schema
         self._operations: dict[str | None, Operation | None] = {}
 

@@ -1,0 +1,103 @@
+"""Validation says what graphql-core's own says, to the word, whatever is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from graphql import GraphQLError, parse, validate
+
+from gateway.schema import GatewaySchema, make_schema
+from gateway.validation import RULES, problems
+
+# Rules about what the schema does not have, at least not yet.
+IDLE = {
+    "DeferStreamDirectiveLabel",
+    "DeferStreamDirectiveOnRootField",
+    "DeferStreamDirectiveOnValidOperationsRule",
+    "MaybeNullValidationRule",
+    "OneOfInputValidationRule",
+    "SingleFieldSubscriptionsRule",
+    "StreamDirectiveOnListField",
+}
+# At least one document that each of the others refuses.
+WRONG = [
+    "{ viewer { apiKey { nosuch } } nosuch }",
+    "{ viewer }",
+    "{ viewer { apiKey { id { id } } } }",
+    "{ viewer { apiKey { ...Missing } } }",
+    "{ viewer { apiKey { id } } } fragment Unused on ApiKey { id }",
+    "fragment Twice on ApiKey { id } fragment Twice on ApiKey { name }"
+    " { viewer { apiKey { ...Twice } } }",
+    "fragment A on ApiKey { ...B } fragment B on ApiKey { ...A } { viewer { apiKey { ...A } } }",
+    "{ viewer { apiKey { ... on Bucket { id } } } }",
+    "{ viewer { apiKey { ... on Nosuch { id } } } }",
+    "{ viewer { apiKey { ... on ID { id } } } }",
+    "fragment OnLeaf on String { id } { viewer { apiKey { ...OnLeaf } } }",
+    "query A { viewer { apiKey { id } } } query A { viewer { apiKey { id } } }",
+    "{ viewer { apiKey { id } } } { viewer { apiKey { name } } }",
+    "subscription { nosuch other }",
+    "type Extra { id: ID }",
+    "query ($id: ID!, $id: ID!) { bucket(id: $id) { id } }",
+    "query ($unused: ID) { viewer { apiKey { id } } }",
+    "{ bucket(id: $undefined) { id } }",
+    "query ($id: Nosuch) { bucket(id: $id) { id } }",
+    "query ($id: Bucket) { bucket(id: $id) { id } }",
+    "query ($id: Int) { bucket(id: $id) { id } }",
+    "query ($ids: [ID!]) { nodes(ids: $ids) { id } }",
+    "{ bucket(id: {a: 1}) { id } }",
+    "{ buckets(first: 1.5) { totalCount } }",
+    "{ buckets(orderBy: [{field: NOSUCH}]) { totalCount } }",
+    "{ buckets(filter: {nosuch: 1}) { totalCount } }",
+    '{ buckets(filter: {name: {eq: "a", eq: "b"}}) { totalCount } }',
+    '{ bucket(nosuch: "x") { id } }',
+    '{ bucket(id: "x", id: "y") { id } }',
+    "{ node { id } }",
+    "{ viewer @nosuch { apiKey { id } } }",
+    "{ viewer @skip { apiKey { id } } }",
+    "{ viewer @skip(if: true) @skip(if: false) { apiKey { id } } }",
+    "query @include(if: true) { viewer { apiKey { id } } }",
+    "{ viewer { apiKey { a: id a: name } } }",
+    "{ one: viewer { apiKey { a: id } } one: viewer { apiKey { a: name } } }",
+    "{ __schema { types { fields { type { fields { type { fields { type { fields"
+    " { name } } } } } } } } } }",
+    "{ " + " ".join(f"nosuch{number}" for number in range(150)) + " }",
+]
+RIGHT = [
+    "{ viewer { apiKey { id } } }",
+    "query A($id: ID!) { bucket(id: $id) { ...F } } fragment F on Bucket { id @skip(if: true) }",
+    "query A { buckets { totalCount } } query B { __schema { queryType { name } } }",
+]
+
+
+@pytest.fixture(scope="module")
+def schema() -> GatewaySchema:
+    return make_schema()
+
+
+def told(errors: list[GraphQLError]) -> list[object]:
+    return [each.formatted for each in errors]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_refuses_as_graphql_core_does(text: str, schema: GatewaySchema) -> None:
+    document = parse(text)
+
+    found = problems(schema._schema, document)
+
+    assert found
+    assert told(found) == told(validate(schema._schema, document, RULES))
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_takes_what_is_right(text: str, schema: GatewaySchema) -> None:
+    assert problems(schema._schema, parse(text)) == []
+
+
+def test_every_rule_has_its_say(schema: GatewaySchema) -> None:
+    documents = [parse(text) for text in WRONG]
+    silent = {
+        rule.__name__
+        for rule in RULES
+        if not any(validate(schema._schema, document, [rule]) for document in documents)
+    }
+
+    assert silent <= IDLE
