@@ -12,7 +12,7 @@ from gateway.planner.ordering import Ordering
 from gateway.planner.paging import goes_backwards, page_size
 from gateway.planner.selection import TYPENAME, Selected
 from gateway.planner.splice import ObjectShape
-from gateway.planner.sql import INTEGER, Expression, Row, select
+from gateway.planner.sql import INTEGER, Expression, Row, nested, select
 
 
 class Connection:
@@ -72,7 +72,7 @@ class Connection:
         json = json_text.object_of(pairs)
         if self._is_read:
             # An aggregate without GROUP BY has exactly one row, whatever else is selected.
-            query = select(json.sql, f"(\n{self._rows()}\n) AS {self._page.name}")
+            query = select(json.sql, f"{nested(self._rows())} AS {self._page.name}")
             json = json_text.of_aggregate(f"{query}\nHAVING true")
         return Built(json, shape or None)
 
@@ -96,7 +96,7 @@ class Connection:
                 pairs = [(each.key, self._info(each)) for each in _only(selected)]
                 return Built(json_text.object_of(pairs))
             case "totalCount":
-                return Built(json_text.expression(f"({self._count()})"))
+                return Built(json_text.of_aggregate(self._count()))
             case "statusCounts":
                 return Built(self._status_counts(selected))
             case _:
@@ -122,7 +122,7 @@ class Connection:
         order = self._ordering.by(self._page)
         if not self._looks_ahead:
             return Built(json_text.array_of(item.json, order), list_shape(item.shape))
-        shown = self._shown(f"array_agg({item.json.typed_sql} ORDER BY {order})")
+        shown = self._shown(f"array_agg(\n{item.json.typed_sql}\nORDER BY {order}\n)")
         return Built(json_text.bracketed(f"array_to_string({shown}, ',')"), list_shape(item.shape))
 
     def _shown(self, rows: str) -> str:
@@ -164,8 +164,8 @@ class Connection:
             return json_text.expression(f"CAST(count(*) > {self._size} AS text)")
         if cursor not in self._ends:
             return json_text.fixed("false")
-        behind = select("1", self._row.source, *self._all, f"NOT ({self._ends[cursor]})")
-        return json_text.expression(f"CAST(EXISTS ({behind}) AS text)")
+        behind = select("1", self._row.source, *self._all, f"NOT {self._ends[cursor]}")
+        return json_text.expression(f"CAST(EXISTS {nested(behind)} AS text)")
 
     # ---- counts -------------------------------------------------------------------------------
 
@@ -175,6 +175,7 @@ class Connection:
     def _status_counts(self, selected: Selected) -> Json:
         ((type_name, fields),) = selected.fields.items()
         query = select(f"{self._row['status']}, count(*) AS rows", self._row.source, *self._all)
+        query += f"\nGROUP BY {self._row['status']}"
         counted = self._builder.new_name("counted")
         values = {
             "status": json_text.expression(f"CAST(to_json({counted}.status) AS text)"),
@@ -183,8 +184,7 @@ class Connection:
         }
         item = json_text.object_of([(each.key, values[each.name]) for each in fields])
         items = json_text.array_of(item, f"{counted}.status")
-        by_status = f"(\n{query}\nGROUP BY {self._row['status']}\n) AS {counted}"
-        return json_text.of_aggregate(select(items.sql, by_status))
+        return json_text.of_aggregate(select(items.sql, f"{nested(query)} AS {counted}"))
 
 
 def _only(selected: Selected) -> tuple[Selected, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, column, literal_column, table
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Text, column, literal_column, table
 from sqlalchemy.sql.base import WriteableColumnCollection
 from sqlalchemy.sql.elements import quoted_name
-from sqlalchemy.sql.operators import concat_op
+from sqlalchemy.sql.operators import and_, concat_op
 
 from gateway.database.base import IdText
 from gateway.database.statements import DIALECT
@@ -53,8 +53,9 @@ def _made(
         for (relation, is_readable), place in zip(relations, _PLACES, strict=False)
     ]
     expression: ColumnElement[Any] = build(*rows, *[CALLER] * for_caller)
-    # As an operand of whatever it will stand in. The values in it are the schema's own.
-    operand = expression.self_group(against=concat_op)
+    # As an operand of what it will stand in. The values in it are the schema's own.
+    is_predicate = isinstance(expression.type, Boolean)
+    operand = expression.self_group(against=and_ if is_predicate else concat_op)
     compiled = operand.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
     return Expression(str(compiled), expression.type)
 

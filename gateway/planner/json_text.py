@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import JSON, Boolean, Integer
 
 from gateway.database.base import IdText
-from gateway.planner.sql import Expression, quoted
+from gateway.planner.sql import Expression, nested, quoted
 
 Piece = str | Expression
 
@@ -28,20 +28,17 @@ class Json:
 
     @property
     def sql(self) -> str:
-        """The JSON as one expression of type text."""
-        parts: list[str] = []
+        """The JSON as one expression of type text, with a line for each value."""
+        lines: list[str] = []
         text = ""
         for piece in self.pieces:
             if isinstance(piece, str):
                 text += piece
-                continue
-            if text:
-                parts.append(quoted(text))
+            else:
+                lines.append(f"{quoted(text)} || {piece}" if text else piece.sql)
                 text = ""
-            parts.append(piece.sql)
-        if text:
-            parts.append(quoted(text))
-        return " || ".join(parts)
+        end = [quoted(text)] if text else []
+        return " || ".join(["\n|| ".join(lines), *end] if lines else end)
 
     @property
     def typed_sql(self) -> str:
@@ -104,7 +101,7 @@ def object_of(pairs: Sequence[tuple[str, Json]]) -> Json:
 def array_of(item: Json, order: str = "") -> Json:
     """Return the aggregate of a query's rows as a list, ``[]`` for none."""
     in_order = f" ORDER BY {order}" if order else ""
-    return bracketed(f"string_agg({item.sql}, ','{in_order})")
+    return bracketed(f"string_agg(\n{item.sql},\n','{in_order}\n)")
 
 
 def list_of_one(item: Json) -> Json:
@@ -119,9 +116,9 @@ def bracketed(items: str) -> Json:
 
 def of_row(query: str) -> Json:
     """Return the one value of a query, null where it has no row."""
-    return or_null(f"({query})")
+    return or_null(nested(query))
 
 
 def of_aggregate(query: str) -> Json:
     """Return the one value of a query that always has a row."""
-    return expression(f"({query})")
+    return expression(nested(query))

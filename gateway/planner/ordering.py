@@ -94,7 +94,7 @@ class Ordering:
         ]
         signs = ["<" if key.descending != backwards else ">" for key in self.keys]
         if len(set(signs)) == 1:
-            return Expression(f"({', '.join(wanted)}) {signs[0]} ({', '.join(values)})")
+            return Expression(f"{_as_row(wanted)} {signs[0]} {_as_row(values)}")
         same = [f"{left} = {right}" for left, right in zip(wanted, values, strict=True)]
         steps = zip(wanted, signs, values, strict=True)
         differs = [
@@ -141,6 +141,10 @@ def _column_key(name: str, descending: bool) -> Key:
         return f"coalesce({value}, '')" if value.nullable else value
 
     return Key(of, _MOMENT if name.endswith("_at") else TEXT, descending)
+
+
+def _as_row(values: Sequence[str]) -> str:
+    return f"({', '.join(values)})" if len(values) > 1 else values[0]
 
 
 def _in_metadata(row: Row, path: Expression) -> str:

@@ -102,6 +102,11 @@ def select(what: object, source: str, *where: object) -> str:
     return f"{query}\nWHERE {' AND '.join(map(str, where))}" if where else query
 
 
+def nested(query: str) -> str:
+    """Return a query as it stands in another."""
+    return f"(\n{query}\n)"
+
+
 def all_of(conditions: Iterable[object]) -> Expression:
     """Return the condition that all of these hold."""
     return _joined(" AND ", conditions, "true")

@@ -10,7 +10,7 @@ from gateway.planner.catalog import Catalog
 from gateway.planner.selection import Selected
 from gateway.planner.sources import Computed, Either
 from gateway.planner.splice import ObjectShape
-from gateway.planner.sql import Expression, Row, quoted, select
+from gateway.planner.sql import Expression, Row, nested, quoted, select
 
 # When a row is of a type, the type's name, and the id that the row has.
 _Case = tuple[str, str, Expression]
@@ -46,9 +46,9 @@ def _chosen(builder: Builder, cases: Iterable[_Case], selected: Selected, *, tag
     shapes: dict[str, ObjectShape] = {}
     for condition, type_name, id_ in cases:
         query, built = _by_id(builder, type_name, selected, id_, tagged=tagged)
-        branches += f" WHEN {condition} THEN ({query})"
+        branches += f"\nWHEN {condition} THEN {nested(query)}"
         shapes[type_name] = object_shape(built.shape)
-    json = json_text.or_null(f"CASE{branches} END")
+    json = json_text.or_null(f"CASE{branches}\nEND")
     return Built(json, variant_shape(shapes, tagged=tagged))
 
 

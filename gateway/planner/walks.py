@@ -12,7 +12,7 @@ from gateway.planner import json_text, sources
 from gateway.planner.built import Builder, Built, list_shape
 from gateway.planner.declared import NAMESPACE, declared
 from gateway.planner.selection import Selected
-from gateway.planner.sql import Row, select
+from gateway.planner.sql import Row, nested, select
 
 
 def ancestors(
@@ -38,10 +38,8 @@ def ancestors(
 
     start = step(first, "1", first.source, row[source.column])
     onwards = step(above, f"{chain.name}.distance + 1", f"{chain.name}, {above.source}", parent)
-    query = (
-        f"WITH RECURSIVE {chain.name} AS (\n{start}\nUNION ALL\n{onwards}\n)\n"
-        f"{select(items, chain.name)}"
-    )
+    walk = f"{start}\nUNION ALL\n{onwards}"
+    query = f"WITH RECURSIVE {chain.name} AS {nested(walk)}\n{select(items, chain.name)}"
     return Built(json_text.of_aggregate(query), list_shape(built.shape))
 
 
@@ -61,7 +59,7 @@ def derived(
     every = Row(found.rows.name, found.rows, is_readable=True)
     built = builder.object_json(type_name, selected, every)
     query = (
-        f"WITH {every.name} AS (\n{found.query}\n)\n"
+        f"WITH {every.name} AS {nested(found.query)}\n"
         f"SELECT CASE WHEN EXISTS (SELECT 1 FROM {every.name}) THEN {built.json.sql} END"
     )
     # At a root there may be no row at all, of which the reader makes null or an error.

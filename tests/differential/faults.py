@@ -111,7 +111,7 @@ SOME = (
     Fault(
         "a cursor goes the wrong way in a descending list",
         _ORDERING,
-        {"{signs[0]} ({', '.join(values)})": "> ({', '.join(values)})"},
+        {"{signs[0]} {_as_row(values)}": "> {_as_row(values)}"},
     ),
     Fault(
         "a list has other namespaces' rows",
@@ -217,7 +217,7 @@ MORE = (
     Fault(
         "hasPreviousPage looks the wrong way",
         _CONNECTION,
-        {"NOT ({self._ends[cursor]})": "{self._ends[cursor]}"},
+        {"NOT {self._ends[cursor]}": "{self._ends[cursor]}"},
     ),
     Fault(
         "a page from the end is shown backwards",
