@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT '{"objectCount":' || coalesce(CAST((SELECT coalesce(sum(bucket_tallies.objects), 0) AS coalesce_1
     FROM bucket_tallies
     WHERE bucket_tallies.namespace_id = buckets_1.namespace_id AND bucket_tallies.bucket_id = buckets_1.id) AS text), 'null')
@@ -11,7 +10,8 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
     )
     || ',"pageInfo":{"hasNextPage":' || CAST(count(*) > $2::integer AS text)
     || ',"endCursor":' || coalesce(CAST(to_json((array_agg('obj~' || page_3.id ORDER BY page_3.id ASC))[least(count(*), $2::integer)]) AS text), 'null')
-    || '},"nodes":[' || coalesce(array_to_string((array_agg('{"id":"' || page_3.id
+    || '},"nodes":[' || coalesce(array_to_string((array_agg(
+      '{"id":"' || page_3.id
       || '","documents":' || (
         SELECT '{"nodes":[' || coalesce(string_agg(
           '{"id":"' || page_5.id
@@ -39,7 +39,9 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
           LIMIT $4::integer
         ) AS page_5
         HAVING true
-      ) || '}' ORDER BY page_3.id ASC))[1:$2::integer], ','), '') || ']}'
+      ) || '}'
+      ORDER BY page_3.id ASC
+    ))[1:$2::integer], ','), '') || ']}'
     FROM (
       SELECT *
       FROM objects AS objects_2
@@ -51,4 +53,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
   ) || '}'
   FROM buckets AS buckets_1
   WHERE buckets_1.namespace_id = $1::text AND buckets_1.bucket_name = $5::text AND buckets_1.status != 'IN_PROGRESS'
-) END
+), 'UTF8') END

@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT (
     SELECT '{"edges":[' || coalesce(string_agg(
       '{"cursor":' || CAST(to_json('bkt~' || page_2.id) AS text)
@@ -15,4 +14,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
     ) AS page_2
     HAVING true
   )
-) END
+), 'UTF8') END

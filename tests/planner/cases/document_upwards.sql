@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT '{"ancestors":' || (
     WITH RECURSIVE chain_4 AS (
       SELECT documents_2.id, documents_2.source_document_id, 1 AS distance
@@ -63,4 +62,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
   ) || '}'
   FROM documents AS documents_1
   WHERE documents_1.namespace_id = $1::text AND documents_1.id = $2::text
-) END
+), 'UTF8') END

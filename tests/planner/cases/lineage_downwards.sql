@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT (
     WITH lineage AS (
       WITH RECURSIVE start AS (
@@ -83,4 +82,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
         FROM lineage)
     ) || '}' END
   )
-) END
+), 'UTF8') END

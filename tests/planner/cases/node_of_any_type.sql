@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT '{"id":"' || collections_1.id
   || '","collectionName":' || CAST(to_json(collections_1.collection_name) AS text)
   || ',"upstream":' || (
@@ -37,4 +36,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
   ) || '}'
   FROM collections AS collections_1
   WHERE collections_1.namespace_id = $1::text AND collections_1.id = $2::text
-) END
+), 'UTF8') END

@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT '[' || coalesce(string_agg(
     coalesce(CASE
       WHEN split_part(wanted_1.id, '_', 1) = 'ns' THEN (
@@ -42,4 +41,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
     ',' ORDER BY wanted_1.place
   ), '') || ']'
   FROM unnest($4::text[]) WITH ORDINALITY AS wanted_1(id, place)
-) END
+), 'UTF8') END

@@ -1,5 +1,4 @@
-WITH scope AS MATERIALIZED (SELECT set_config('app.namespace_id', $1::text, true) AS id)
-SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
+SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN convert_to((
   SELECT '{"id":"' || objects_1.id
   || '","keyPrefix":' || coalesce(CAST(to_json(objects_1.key_prefix) AS text), 'null')
   || ',"metadata":' || CAST(objects_1.metadata AS text)
@@ -16,8 +15,9 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
       '{"property":' || CAST(to_json(blobs_3.property) AS text)
       || ',"details":{"hash":' || coalesce(CAST(to_json(blobs_3.hash) AS text), 'null')
       || ',"sizeBytes":' || coalesce(CAST(blobs_3.size_bytes AS text), 'null')
-      || '},"presignedUrl":null,"@presignedUrl.hash":' || coalesce(CAST(to_json(blobs_3.hash) AS text), 'null')
-      || ',"@presignedUrl.has_bytes":' || coalesce(CAST(blobs_3.has_bytes AS text), 'null')
+      || '},"presignedUrl":null,"@presignedUrl.key":' || coalesce(CAST(to_json((SELECT contents.key
+        FROM contents
+        WHERE contents.namespace_id = blobs_3.namespace_id AND contents.hash = blobs_3.hash AND blobs_3.has_bytes)) AS text), 'null')
       || ',"@presignedUrl.filename":' || coalesce(CAST(to_json(blobs_3.filename) AS text), 'null')
       || ',"@presignedUrl.mime_type":' || coalesce(CAST(to_json(blobs_3.mime_type) AS text), 'null') || '}',
       ',' ORDER BY blobs_3.position
@@ -27,4 +27,4 @@ SELECT CASE WHEN (SELECT id FROM scope) IS NOT NULL THEN (
   ) || '}'
   FROM objects AS objects_1
   WHERE objects_1.namespace_id = $1::text AND objects_1.id = $2::text
-) END
+), 'UTF8') END
