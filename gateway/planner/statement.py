@@ -140,7 +140,8 @@ class StatementBuilder:
     ) -> Built:
         built = self.object_json(field.types[0], selected, row)
         if source.when is not None:
-            one = case((source.when(row.c), built.json.typed_sql))
+            found = declared(source.when, row)
+            one = f"CASE WHEN {found} THEN\n{built.json.typed_sql}\nEND"
             return Built(json_text.or_null(one), built.shape)
         if not selected.is_list:
             return built

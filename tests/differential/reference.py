@@ -491,6 +491,11 @@ _FIELDS: dict[tuple[str, str], Resolver] = {
     ("Bucket", "bucketId"): _column("id"),
     ("Bucket", "objectCount"): lambda view, row, _: len(_sizes(view, row)),
     ("Bucket", "totalSizeBytes"): lambda view, row, _: sum(_sizes(view, row)),
+    ("Bucket", "uniqueKey"): lambda _, row, __: (
+        Thing("UniqueKey", row) if row["unique_key_fields"] else None
+    ),
+    ("UniqueKey", "fields"): _column("unique_key_fields"),
+    ("UniqueKey", "defaultPolicy"): _column("unique_key_policy"),
     ("Bucket", "storageStats"): _seen_as("StorageStats"),
     ("Bucket", "lastUploadAt"): _last_upload,
     ("Bucket", "objects"): lambda view, row, given: view.connection(

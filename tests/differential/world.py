@@ -260,6 +260,8 @@ class Filling:
                 bucket_name=name,
                 description=self._maybe(self._text()),
                 bucket_schema={"properties": {"b": {"type": "text"}, "a": {"type": "image"}}},
+                unique_key_fields=self._random.choice([None, ["a"], ["b", "/c.d"]]),
+                unique_key_policy=None,
                 metadata=self._metadata(),
                 status=self._random.choice(["ACTIVE", "ACTIVE", "ARCHIVED", "SUSPENDED"]),
                 is_locked=self._random.random() < 0.3,
@@ -268,6 +270,9 @@ class Filling:
             for id_, name in zip(ids, [names[0], *names], strict=True)
         ]
         rows[0]["status"] = "IN_PROGRESS"
+        for row in rows:
+            if row["unique_key_fields"]:
+                row["unique_key_policy"] = self._random.choice([None, "UPSERT"])
         return rows
 
     def _objects(self, buckets: list[Row]) -> list[Row]:
