@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Boolean, ColumnElement, Text, column, literal_column, table
 from sqlalchemy.sql.base import WriteableColumnCollection
-from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.elements import BindParameter, quoted_name
 from sqlalchemy.sql.operators import and_, concat_op
+from sqlalchemy.sql.visitors import iterate
 
 from gateway.database.base import IdText
 from gateway.database.statements import DIALECT
@@ -53,11 +54,23 @@ def _made(
         for (relation, is_readable), place in zip(relations, _PLACES, strict=False)
     ]
     expression: ColumnElement[Any] = build(*rows, *[CALLER] * for_caller)
-    # As an operand of what it will stand in. The values in it are the schema's own.
+    return Expression(text_of(expression), expression.type)
+
+
+def text_of(expression: ColumnElement[Any]) -> str:
+    """Return a declared expression as an operand of AND, a predicate, or of ``||``, anything else.
+
+    The values in it are the schema's own, and are written out.
+
+    Raises:
+        TypeError: it has a parameter, for which nothing would give a value.
+    """
+    for part in iterate(expression):
+        if isinstance(part, BindParameter) and part.required:
+            raise TypeError(f"nothing gives the parameter {part.key} a value")
     is_predicate = isinstance(expression.type, Boolean)
     operand = expression.self_group(against=and_ if is_predicate else concat_op)
-    compiled = operand.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
-    return Expression(str(compiled), expression.type)
+    return str(operand.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
 
 
 def _known(relation: Relation, place: str) -> sources.Columns:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Table, table
+from sqlalchemy import Column, ColumnElement, Table, table
 from sqlalchemy import column as new_column
 from sqlalchemy.dialects.postgresql import JSONB
 from strawberry.utils.str_converters import to_snake_case
@@ -15,7 +15,7 @@ from gateway.planner import sources
 from gateway.planner.audit.places import LIST, ROOT, SHAPES, Place, Row
 from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
 from gateway.planner.catalog import Catalog
-from gateway.planner.declared import CALLER
+from gateway.planner.declared import CALLER, text_of
 from gateway.planner.sources import Planned, Source
 
 # The sources that tell the type of each row.
@@ -292,9 +292,12 @@ def _null(at: Place, value: Any) -> Problems:
 def built(
     title: str, what: str, build: Callable[..., Any], *arguments: Any
 ) -> Generator[str, None, Any]:
-    """Return an expression over a row; it cannot be built from a column that is not there."""
+    """Return what is declared over a row; a column may not be there, a parameter have no value."""
     try:
-        return build(*arguments)
+        made = build(*arguments)
+        if isinstance(made, ColumnElement):
+            text_of(made)
+        return made
     except Exception as error:  # whatever it is, a query would meet it too
         yield f"{what} cannot be built over {title}: {type(error).__name__}: {error}"
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import Text, bindparam, func
 
 from gateway.planner.declare import (
     ancestors,
@@ -282,6 +282,13 @@ def test_refuses_a_computed_field(kind: Any, declared: Any, problem: str) -> Non
             str | None,
             sql(lambda row: row["name"], description=""),
             "the expression cannot be built over shelves: KeyError: 'name'",
+        ),
+        fault(
+            "parameter in an expression",
+            str | None,
+            sql(lambda row: row.note.concat(bindparam("end", type_=Text())), description=""),
+            "the expression cannot be built over shelves: TypeError: nothing gives the parameter"
+            " end a value",
         ),
         fault(
             "unknown column of listed",
