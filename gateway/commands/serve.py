@@ -129,7 +129,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run_loop(serving: Coroutine[Any, Any, None]) -> None:
-    """Serve on uvloop: a point read takes it 0.8 of the CPU that asyncio's own loop takes."""
+    """Serve on uvloop: a point read takes 0.87 of the CPU it takes on asyncio's own loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(serving))
 

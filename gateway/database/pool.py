@@ -21,7 +21,7 @@ STATEMENT_TIMEOUT_S = 30.0
 ROLLBACK_TIMEOUT_S = 3.0
 
 # A statement of a service may be about one row or about many, as its values say: PostgreSQL plans
-# it with them, until it finds that they make no difference. Reads are planned once (decision 0005).
+# it with them, until it finds that they make no difference. Reads are planned once (decision 0008).
 _BEGIN = "BEGIN; SET LOCAL plan_cache_mode = auto"
 
 # What passes by itself: the server stops, starts, is full, or undid one of two transactions.

@@ -17,7 +17,7 @@ from gateway.planner.splice import Shape
 # decision 3). Its policies read the setting when rows are looked for, and that is after it was set:
 # CASE evaluates its condition first, and the statement within it, which refers to nothing outside
 # of it, is a plan of its own that PostgreSQL begins when its value is asked for. A function that
-# sets something is never evaluated ahead, and rules out parallel workers (decision 0005).
+# sets something is never evaluated ahead, and rules out parallel workers (decision 0008).
 # The answer comes as bytes, for text would be decoded, and encoded again for the response.
 _SCOPED = (
     "SELECT CASE WHEN set_config('app.namespace_id', {namespace}, true) IS NOT NULL THEN"
