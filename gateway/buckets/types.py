@@ -125,7 +125,10 @@ class Bucket(Node):
     )
     version: int = strawberry.field(description="Rises by one with each change.")
     objects: Annotated[ObjectConnection, strawberry.lazy("gateway.objects.types")] = many(
-        "bucket_id", listing=listings.OBJECTS, description="Its objects, in the order they came."
+        "bucket_id",
+        tallied=_tallied(_OBJECTS),
+        listing=listings.OBJECTS,
+        description="Its objects, in the order they came.",
     )
     documents: Annotated[DocumentConnection, strawberry.lazy("gateway.documents.types")] = many(
         "root_bucket_id",

@@ -120,6 +120,7 @@ class Collection(Node):
     )
     documents: Annotated[DocumentConnection, strawberry.lazy("gateway.documents.types")] = many(
         "collection_id",
+        tallied=_document_count,
         listing=listings.DOCUMENTS,
         description="Its documents, in the order they came.",
     )

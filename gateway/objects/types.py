@@ -134,6 +134,7 @@ class BucketObject(Node):
     )
     documents: Annotated[DocumentConnection, strawberry.lazy("gateway.documents.types")] = many(
         "root_object_id",
+        tallied=_document_count,
         listing=listings.DOCUMENTS,
         flags={"direct_only": (_made_directly, "Only those made from the object itself.")},
         description="The documents derived from it.",

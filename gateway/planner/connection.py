@@ -23,6 +23,7 @@ class Connection:
     Args:
         row: One of the rows that it pages through.
         conditions: Which rows these are.
+        tallied: How many these are, where that is known without counting.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class Connection:
         node_type: str,
         row: Row,
         conditions: Sequence[object],
+        tallied: Expression | None,
     ) -> None:
         self._builder = builder
         self._node_type = node_type
         self._row = row
+        self._tallied = tallied
         self._page = Row(builder.new_name("page"), row.relation)
         ((self._type_name, self._fields),) = selected.fields.items()
         arguments, slot = selected.arguments, selected.slot or 0
@@ -170,6 +173,8 @@ class Connection:
     # ---- counts -------------------------------------------------------------------------------
 
     def _count(self) -> str:
+        if self._tallied is not None:
+            return f"CAST({self._tallied} AS text)"
         return select("CAST(count(*) AS text)", self._row.source, *self._all)
 
     def _status_counts(self, selected: Selected) -> Json:

@@ -126,6 +126,7 @@ def many(
     *,
     where: Callable[..., Any] | None = None,
     flags: Mapping[str, tuple[Callable[..., Any], str]] | None = None,
+    tallied: Callable[..., Any] | None = None,
     listing: Listing | None = None,
     description: str,
 ) -> Any:
@@ -146,7 +147,7 @@ def many(
             "order_by": Argument(orders | None, None, "What to sort by, at most 5; then by id."),
         }
     conditions = {name: condition for name, (condition, _) in flags.items()}
-    return _planned(sources.Many(column, where, conditions), description, arguments)
+    return _planned(sources.Many(column, where, conditions, tallied), description, arguments)
 
 
 def listed(column: str, *, order: str, description: str) -> Any:

@@ -49,12 +49,13 @@ class Many(Source):
     """A connection: the rows whose ``column`` names this row, in the order of their ids.
 
     ``where`` narrows them always; ``flags`` narrow them when the boolean argument of that name is
-    true.
+    true. ``tallied`` is how many there are, where this row keeps that and it is exact.
     """
 
     column: str | None = None
     where: Callable[[Columns], Predicate] | None = None
     flags: Mapping[str, Callable[[Columns, Columns], Predicate]] = field(default_factory=dict)
+    tallied: Callable[[Columns], ColumnElement[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from gateway.planner import json_text, sources, variants, walks
 from gateway.planner.built import Built, Getter, list_shape
 from gateway.planner.catalog import Catalog, PlannedFieldOf, PlannedType
 from gateway.planner.connection import Connection
+from gateway.planner.counting import kept_count
 from gateway.planner.declared import CALLER_GETTERS, NAMESPACE, declared
 from gateway.planner.json_text import Json
 from gateway.planner.rows import Rows
@@ -235,7 +236,8 @@ class StatementBuilder:
         for flag, condition in source.flags.items():
             if row is not None and selected.arguments.get(flag):
                 conditions.append(declared(condition, other, row))
-        return Connection(self, selected, name, other, conditions).build()
+        tallied = kept_count(source, selected, row)
+        return Connection(self, selected, name, other, conditions, tallied).build()
 
     # ---- walks --------------------------------------------------------------------------------
 

@@ -92,6 +92,7 @@ def _functions(module: ModuleType) -> dict[str, FunctionType]:
 
 _STATEMENT = "gateway.planner.statement"
 _CONNECTION = "gateway.planner.connection"
+_COUNTING = "gateway.planner.counting"
 _WALKS = "gateway.planner.walks"
 _VARIANTS = "gateway.planner.variants"
 _ORDERING = "gateway.planner.ordering"
@@ -194,6 +195,16 @@ MORE = (
                 "self._row.source, *self._all, *self._ends.values())\n\n    def _status"
             )
         },
+    ),
+    Fault(
+        "totalCount of what a filter leaves is that of all",
+        _COUNTING,
+        {'arguments.get("filter") is not None or ': ""},
+    ),
+    Fault(
+        "totalCount of what directOnly leaves is that of all",
+        _COUNTING,
+        {" or any(map(arguments.get, source.flags))": ""},
     ),
     Fault(
         "statusCounts ignore the filter",

@@ -174,8 +174,11 @@ class SourceAudit:
             title, columns = target.table.name, target.table.c
             yield from built(title, "the predicate `where`", source.where, columns)
         if at.row is ROOT:
-            if source.column is not None or source.flags:
-                yield "lists all rows at a root: a column and flags, which go by a row, do nothing"
+            if source.column is not None or source.flags or source.tallied is not None:
+                yield (
+                    "lists all rows at a root: a column, flags and a tally, which go by a row, do"
+                    " nothing"
+                )
             return
         if source.column is not None:
             # A page goes on by id, so the index has to as well.
@@ -183,6 +186,10 @@ class SourceAudit:
         for flag, condition in source.flags.items():
             both = (target.table.c, at.row.columns)
             yield from built(at.row.title, f"the predicate of {flag}", condition, *both)
+        if source.tallied is not None:
+            yield from built(at.row.title, "the tally", source.tallied, at.row.columns)
+            if source.where is not None:
+                yield "has a tally, which counts what `where` leaves out as well"
 
     # ---- derived objects ----------------------------------------------------------------------
 

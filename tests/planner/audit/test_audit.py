@@ -333,6 +333,23 @@ def test_refuses_a_computed_field(kind: Any, declared: Any, problem: str) -> Non
             "the predicate of own cannot be built over shelves: AttributeError: name",
         ),
         fault(
+            "a tally that cannot be built",
+            BookConnection,
+            many("shelf_id", tallied=lambda shelf: shelf.books, description=""),
+            "the tally cannot be built over shelves: AttributeError: books",
+        ),
+        fault(
+            "a tally of more than is listed",
+            BookConnection,
+            many(
+                "shelf_id",
+                where=lambda book: book.id != "",
+                tallied=lambda shelf: shelf.id,
+                description="",
+            ),
+            "has a tally, which counts what `where` leaves out as well",
+        ),
+        fault(
             "unknown column of records",
             list[Label],
             unnested("name", description=""),

@@ -125,7 +125,8 @@ def test_refuses_a_list_at_a_root_of_what_names_a_row() -> None:
         books: BookConnection = many("shelf_id", description="Of which shelf?")
 
     assert problems(query=Bad) == [
-        "Bad.books: lists all rows at a root: a column and flags, which go by a row, do nothing"
+        "Bad.books: lists all rows at a root: a column, flags and a tally, which go by a row, do"
+        " nothing"
     ]
 
 

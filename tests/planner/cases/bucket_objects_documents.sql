@@ -4,9 +4,9 @@ SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN
     WHERE bucket_tallies.namespace_id = buckets_1.namespace_id AND bucket_tallies.bucket_id = buckets_1.id) AS text), 'null')
   || ',"objects":' || (
     SELECT '{"totalCount":' || (
-      SELECT CAST(count(*) AS text)
-      FROM objects AS objects_2
-      WHERE objects_2.namespace_id = $1::text AND objects_2.bucket_id = buckets_1.id
+      CAST((SELECT coalesce(sum(bucket_tallies.objects), 0) AS coalesce_1
+        FROM bucket_tallies
+        WHERE bucket_tallies.namespace_id = buckets_1.namespace_id AND bucket_tallies.bucket_id = buckets_1.id) AS text)
     )
     || ',"pageInfo":{"hasNextPage":' || CAST(count(*) > $2::integer AS text)
     || ',"endCursor":' || coalesce(CAST(to_json((array_agg('obj~' || page_3.id ORDER BY page_3.id ASC))[least(count(*), $2::integer)]) AS text), 'null')
