@@ -46,6 +46,7 @@ class ObjectRow(Entity, Versioned, Row):
         ForeignKeyConstraint(["namespace_id", "bucket_id"], ["buckets.namespace_id", "buckets.id"]),
         CheckConstraint(f"status IN ({one_of(Status)})", name="status"),
         Index(None, "namespace_id", "bucket_id", "id"),
+        Index(None, "namespace_id", "bucket_id", "created_at", "id"),
         Index(None, "namespace_id", "bucket_id", "size_bytes"),  # smallest and largest of a bucket
         Index(
             "uq_objects_namespace_id_bucket_id_unique_key",

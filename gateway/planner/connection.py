@@ -167,6 +167,14 @@ class Connection:
             return json_text.expression(f"CAST(count(*) > {self._size} AS text)")
         if cursor not in self._ends:
             return json_text.fixed("false")
+        if self._ordering.is_of_moments:
+            # EXISTS would try row after row from the start of a table that is mostly this list. In
+            # order, and only so, the first one tried is the next to the cursor.
+            is_behind = self._ordering.up_to(self._row, cursor, backwards=cursor == "before")
+            away = self._ordering.by(self._row, backwards=not self._backwards)
+            nearest = select("1", self._row.source, *self._all, is_behind)
+            found = nested(f"{nearest}\nORDER BY {away}\nLIMIT 1")
+            return json_text.expression(f"CAST({found} IS NOT NULL AS text)")
         behind = select("1", self._row.source, *self._all, f"NOT {self._ends[cursor]}")
         return json_text.expression(f"CAST(EXISTS {nested(behind)} AS text)")
 

@@ -74,6 +74,12 @@ class Ordering:
             raise BadUserInput(f"orderBy by {field} takes no metadataPath")
         return _column_key(str(field).lower(), descending)
 
+    @property
+    def is_of_moments(self) -> bool:
+        """Whether it is by ids or moments, one way: as indexes are that pages are read from."""
+        ways = {key.descending for key in self.keys}
+        return len(ways) == 1 and all(isinstance(key.kind, IdText | DateTime) for key in self.keys)
+
     def by(self, row: Row, *, backwards: bool = False) -> str:
         """Return what to ORDER BY."""
         return ", ".join(
@@ -87,11 +93,7 @@ class Ordering:
         compared as rows; otherwise the first key that differs decides, and the index starts at the
         first key's value.
         """
-        wanted = [str(key.of(row)) for key in self.keys]
-        values = [
-            _never_null(self._parameter(self._value(cursor, index), key.kind))
-            for index, key in enumerate(self.keys)
-        ]
+        wanted, values = self._sides(row, cursor)
         signs = ["<" if key.descending != backwards else ">" for key in self.keys]
         if len(set(signs)) == 1:
             return Expression(f"{_as_row(wanted)} {signs[0]} {_as_row(values)}")
@@ -102,6 +104,22 @@ class Ordering:
             for index, (left, sign, right) in enumerate(steps)
         ]
         return all_of([f"{wanted[0]} {signs[0]}= {values[0]}", any_of(differs)])
+
+    def up_to(self, row: Row, cursor: str, *, backwards: bool) -> Expression:
+        """Return the predicate of all rows that are not ``beyond``, in an order of one way.
+
+        With NOT before a comparison of rows, no index would be read from there.
+        """
+        wanted, values = self._sides(row, cursor)
+        sign = ">=" if self.keys[0].descending != backwards else "<="
+        return Expression(f"{_as_row(wanted)} {sign} {_as_row(values)}")
+
+    def _sides(self, row: Row, cursor: str) -> tuple[list[str], list[str]]:
+        values = [
+            _never_null(self._parameter(self._value(cursor, index), key.kind))
+            for index, key in enumerate(self.keys)
+        ]
+        return [str(key.of(row)) for key in self.keys], values
 
     def cursor(self, row: Row) -> Expression:
         """Return a row's cursor: the tag, and the id or the values of all keys as a JSON array."""

@@ -231,6 +231,11 @@ MORE = (
         {"NOT {self._ends[cursor]}": "{self._ends[cursor]}"},
     ),
     Fault(
+        "hasPreviousPage looks the wrong way in an order that an index has",
+        _ORDERING,
+        {'sign = ">=" if': 'sign = "<" if', 'else "<="': 'else ">"'},
+    ),
+    Fault(
         "a page from the end is shown backwards",
         _CONNECTION,
         {

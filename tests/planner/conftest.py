@@ -47,10 +47,10 @@ class RecordingReader(Reader):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.statements: list[str] = []
+        self.read_with: list[tuple[str, Sequence[Any]]] = []
 
     async def read(self, sql: str, parameters: Sequence[Any]) -> bytes | None:
-        self.statements.append(sql)
+        self.read_with.append((sql, parameters))
         return await super().read(sql, parameters)
 
 
@@ -66,13 +66,13 @@ class Engine:
 
     @property
     def statements(self) -> list[str]:
-        return self.reader.statements
+        return [sql for sql, _ in self.reader.read_with]
 
     async def run(
         self, query: str, *, namespace: str = OURS, **variables: Any
     ) -> tuple[Any, list[Any]]:
         """Return the data as a client gets them, and the errors."""
-        self.reader.statements.clear()
+        self.reader.read_with.clear()
         context = self.context(namespace)
         result = await self.schema.execute(query, variable_values=variables, context_value=context)
         return orjson.loads(encode(result.data)), result.errors or []
