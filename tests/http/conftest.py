@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,22 +51,22 @@ Serving = Callable[[Settings], AbstractAsyncContextManager[Served]]
 @pytest.fixture
 async def serving(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Serving:
     """Serves with other settings."""
-    folder = tmp_path_factory.mktemp("served")
-    first = await ensure_default(database, folder / "dev-key")
-
-    @asynccontextmanager
-    async def serve(settings: Settings) -> AsyncIterator[Served]:
-        signer = UrlSigner(b"k" * 32, public_url="http://gateway")
-        blobs = LocalBlobStore(folder / "blobs", signer)
-        app = make_app(settings=settings, database=database, blobs=blobs)
-        async with TestServer(app) as server, aiohttp.ClientSession() as session:
-            url = str(server.make_url("")).rstrip("/")
-            yield Served(url, first.secret, session, folder / "blobs", app[SCHEMA])
-
-    return serve
+    return partial(serve, database, tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture
 async def served(serving: Serving) -> AsyncIterator[Served]:
     async with serving(Settings(max_body_bytes=100_000)) as served:
         yield served
+
+
+@asynccontextmanager
+async def serve(database: Database, folder: Path, settings: Settings) -> AsyncIterator[Served]:
+    """Serve a database; its first key, made here, may use all namespaces."""
+    first = await ensure_default(database, folder / "dev-key")
+    signer = UrlSigner(b"k" * 32, public_url="http://gateway")
+    blobs = LocalBlobStore(folder / "blobs", signer)
+    app = make_app(settings=settings, database=database, blobs=blobs)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        url = str(server.make_url("")).rstrip("/")
+        yield Served(url, first.secret, session, folder / "blobs", app[SCHEMA])

@@ -26,6 +26,7 @@ TESTING = {
     "max_wal_senders": "0",
     "autovacuum": "off",
     "deadlock_timeout": "50ms",
+    "shared_preload_libraries": STATEMENT_STATISTICS,
 }
 _ALWAYS = {
     "listen_addresses": "",  # the socket, in a folder of our own, is the only way in
