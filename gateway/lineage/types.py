@@ -78,7 +78,14 @@ class LineageNode:
 
 @embedded_type(description="One thing made from another.")
 class LineageEdge:
-    from_: strawberry.ID = column("parent_id", name="from", description="What it was made from.")
+    from_: strawberry.ID = column(
+        "parent_id",
+        name="from",
+        description=(
+            "What it was made from; where `collectionIds` leave that out, the nearest above it that"
+            " they do not."
+        ),
+    )
     to: strawberry.ID = column("id", description="What was made.")
     feature_extractor_id: str | None = sql(
         _extractor_of, description="What made it: the extractor's name and version."
@@ -98,7 +105,9 @@ class LineageGraph:
         where=_is_edge,
         description="Between the nodes of this graph.",
     )
-    complete: bool = sql(_is_complete, description="Whether nothing was left out.")
+    complete: bool = sql(
+        _is_complete, description="Whether nothing that was asked for was left out."
+    )
     truncated_by: str | None = sql(
         _truncated_by,
         description="What left something out: `depth` or `maxNodes`; null if complete.",

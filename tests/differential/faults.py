@@ -100,7 +100,7 @@ _FILTERS = "gateway.planner.filters"
 _SELECTION = "gateway.planner.selection"
 _EXECUTOR = "gateway.planner.executor"
 _SPLICE = "gateway.planner.splice"
-_LINEAGE = "gateway.lineage.graph"
+_WALKING = "gateway.lineage.walking"
 
 # What the short run takes.
 SOME = (
@@ -143,12 +143,34 @@ SOME = (
     ),
     Fault(
         "a lineage that ends at the depth is called incomplete, or the other way round",
-        _LINEAGE,
+        _WALKING,
         {"distance >= {depth} AND ({ends})": "distance > {depth} AND ({ends})"},
-        "_QUERY",
+        "_DEPTH_ENDS",
     ),
 )
 MORE = (
+    Fault(
+        "documents that are not shown end the walk",
+        _WALKING,
+        {'f" WHERE {walk}.distance <': 'f" WHERE {walk}.is_shown AND {walk}.distance <'},
+    ),
+    Fault(
+        "an edge comes from a document that is not shown",
+        _WALKING,
+        {"CASE WHEN {walk}.is_shown THEN {walk}.id ELSE {walk}.parent_id END": "{walk}.id"},
+        "_SHOWN_PARENT",
+    ),
+    Fault(
+        "an edge comes from a document above that is not shown",
+        _WALKING,
+        {"lead(id) OVER (ORDER BY distance) AS parent_id": "parent_id"},
+        "_SHOWN_ABOVE",
+    ),
+    Fault(
+        "a lineage is called incomplete for what is not asked for",
+        _WALKING,
+        {"goes_on = _shown_goes_on(asked)": "goes_on = _goes_on_anywhere(asked)"},
+    ),
     Fault(
         "a cursor goes the wrong way where directions differ",
         _ORDERING,
@@ -415,27 +437,27 @@ MORE = (
     ),
     Fault(
         "a graph does not go up from its start",
-        _LINEAGE,
+        _WALKING,
         {
-            "FROM documents WHERE namespace_id = {namespace} AND id = above.parent_id": (
-                "FROM documents WHERE namespace_id = {namespace} AND id = above.id"
+            "FROM documents WHERE namespace_id = {namespace} AND id = {walk}.parent_id": (
+                "FROM documents WHERE namespace_id = {namespace} AND id = {walk}.id"
             )
         },
-        "_QUERY",
+        "_UP",
     ),
     Fault(
         "a graph leaves namespaces",
-        _LINEAGE,
+        _WALKING,
         {
-            "FROM documents WHERE namespace_id = {namespace} AND source_document_id = below.id": (
-                "FROM documents WHERE source_document_id = below.id"
+            "FROM documents WHERE namespace_id = {namespace} AND source_document_id = {walk}.id": (
+                "FROM documents WHERE source_document_id = {walk}.id"
             )
         },
-        "_QUERY",
+        "_DOWN",
     ),
     Fault(
         "a graph is one node too large",
-        _LINEAGE,
+        _WALKING,
         {'FROM every LIMIT {most}"""': 'FROM every LIMIT {most} + 1"""'},
         "_QUERY",
     ),

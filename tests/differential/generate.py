@@ -352,6 +352,11 @@ class Generator:
         # The rows of a level that is cut in two have no order: whole levels, or nothing is cut.
         sizes = [None, None, 1000, 1, 1, 2] + ([0] if self._spoil(0.5) else [])
         ways: list[str | None] = ["UPSTREAM", "DOWNSTREAM", "BOTH"]
+
+        def collections() -> list[str] | None:
+            count = random.choice([0, 1, 1, 2, 3, None])
+            return None if count is None else [self._id("col") for _ in range(count)]
+
         direction = str(made.args["direction"].type)
         if not direction.endswith("!"):
             ways.append(None)
@@ -359,6 +364,7 @@ class Generator:
             "direction": Tree(direction, lambda: random.choice(ways)),
             "depth": Tree("Int", lambda: random.choice(depths)),
             "maxNodes": Tree("Int", lambda: random.choice(sizes)),
+            "collectionIds": Tree("[ID!]", collections),
         }
         text = {name: self._put(tree) for name, tree in given.items() if self._chance(0.6)}
         if parent.name == "Query":

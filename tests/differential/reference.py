@@ -295,19 +295,36 @@ def _graph(direction: str, most_nodes: int) -> Callable[[View, Row | None, Argum
         way = given.get("direction") or direction
         depth = _bounded(given.get("depth"), 10, 0, 100)
         most = _bounded(given.get("maxNodes"), most_nodes, 1, 10_000)
+        wanted = given.get("collectionIds")
+        if wanted is not None and len(wanted) > 1000:
+            raise BadInput("too many collections")
         start = view.node(given["id"] if row is None else row["id"])
         if start is None or start.type not in ("BucketObject", "Document"):
             raise BadInput("nothing to start from")
         above: list[list[Row]] = []
         below: list[list[Row]] = []
-        # One level more than is shown tells whether the lineage goes on.
         if way != "DOWNSTREAM":
-            above = _levels(start.row, depth + 1, lambda row: _above(view, row))
+            above = _levels(start.row, lambda row: _above(view, row))
         if way != "UPSTREAM":
-            below = _levels(start.row, depth + 1, lambda row: _made_from(view, row["id"]))
-        goes_on = max(len(above), len(below)) > depth
-        numbered = [(0, [start.row]), *enumerate(above[:depth], 1), *enumerate(below[:depth], 1)]
-        return _cut(numbered, most, goes_on)
+            below = _levels(start.row, lambda row: _made_from(view, row["id"]))
+
+        def is_shown(row: Row) -> bool:
+            return row is start.row or wanted is None or row.get("collection_id") in (None, *wanted)
+
+        numbered = [(0, [start.row])]
+        for levels in (above, below):
+            numbered += enumerate([[*filter(is_shown, level)] for level in levels], 1)
+        goes_on = any(level for distance, level in numbered if distance > depth)
+        graph = _cut([each for each in numbered if each[0] <= depth], most, goes_on)
+        ids = {node.row["id"] for node in graph["nodes"]}
+        for _, level in numbered:
+            for made in level:
+                nearest = next(filter(is_shown, _all_above(view, made)), None)
+                if made["id"] in ids and nearest is not None and nearest["id"] in ids:
+                    graph["edges"].append(Thing("LineageEdge", made | {"made_from": nearest["id"]}))
+        distances = {node.row["id"]: node.row["distance"] for node in graph["nodes"]}
+        graph["edges"].sort(key=lambda edge: (distances[edge.row["id"]], edge.row["id"]))
+        return Thing("LineageGraph", graph)
 
     return graph
 
@@ -317,17 +334,21 @@ def _above(view: View, row: Row) -> list[Row]:
     return [parent.row] if parent else []
 
 
-def _levels(start: Row, depth: int, step: Callable[[Row], list[Row]]) -> list[list[Row]]:
+def _all_above(view: View, row: Row) -> list[Row]:
+    return [each for level in _levels(row, lambda row: _above(view, row)) for each in level]
+
+
+def _levels(start: Row, step: Callable[[Row], list[Row]]) -> list[list[Row]]:
     """Return what is one step away, two steps away, and so on."""
     levels: list[list[Row]] = []
     level = [start]
-    while len(levels) < depth and (level := [each for row in level for each in step(row)]):
+    while level := [each for row in level for each in step(row)]:
         levels.append(level)
     return levels
 
 
-def _cut(levels: list[tuple[int, list[Row]]], most: int, goes_on: bool) -> Thing:
-    """Return the graph of levels, each with its distance from the start.
+def _cut(levels: list[tuple[int, list[Row]]], most: int, goes_on: bool) -> dict[str, Any]:
+    """Return the graph of levels, each with its distance from the start, yet without edges.
 
     Raises:
         Undetermined: Some of a level have to be left out; which, is nowhere said.
@@ -342,18 +363,16 @@ def _cut(levels: list[tuple[int, list[Row]]], most: int, goes_on: bool) -> Thing
             break
         nodes += [(distance, row) for row in level]
     nodes.sort(key=lambda node: (node[0], node[1]["id"]))
-    ids = {row["id"] for _, row in nodes}
     reason = "maxNodes" if is_cut else "depth" if goes_on else None
-    graph = {
+    return {
         "root": nodes[0][1]["id"],
         "nodes": [
             Thing("LineageNode", {"id": row["id"], "distance": distance}) for distance, row in nodes
         ],
-        "edges": [Thing("LineageEdge", row) for _, row in nodes if _parent(row) in ids],
+        "edges": [],
         "complete": reason is None,
         "truncated_by": reason,
     }
-    return Thing("LineageGraph", graph)
 
 
 def _bounded(value: int | None, default: int, least: int, most: int) -> int:
@@ -569,7 +588,7 @@ _FIELDS: dict[tuple[str, str], Resolver] = {
     ("DocumentBlob", "presignedUrl"): _link,
     ("LineageNode", "node"): lambda view, row, _: view.node(row["id"]),
     ("LineageNode", "childCount"): lambda view, row, _: len(_made_from(view, row["id"])),
-    ("LineageEdge", "from"): lambda _, row, __: _parent(row),
+    ("LineageEdge", "from"): _column("made_from"),
     ("LineageEdge", "to"): _column("id"),
     ("LineageEdge", "featureExtractorId"): _extractor,
     ("LineageEdge", "at"): _column("created_at"),

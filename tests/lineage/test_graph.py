@@ -15,8 +15,9 @@ GRAPH = """root complete truncatedBy
     nodes { distance childCount node { __typename id } }
     edges { from to featureExtractorId collectionId at }"""
 READ = f"""
-    query ($id: ID!, $direction: LineageDirection, $depth: Int, $most: Int) {{
-        lineage(id: $id, direction: $direction, depth: $depth, maxNodes: $most) {{ {GRAPH} }} }}
+    query ($id: ID!, $direction: LineageDirection, $depth: Int, $most: Int, $collections: [ID!]) {{
+        lineage(id: $id, direction: $direction, depth: $depth, maxNodes: $most,
+            collectionIds: $collections) {{ {GRAPH} }} }}
 """
 CREATE = """
     mutation ($input: CreateDocumentInput!) { createDocument(input: $input) {
@@ -182,6 +183,60 @@ async def test_names_the_number_of_nodes_where_both_left_something_out(
 
     assert (found["complete"], found["truncatedBy"]) == (False, "maxNodes")
     assert nodes(found) == [(0, family.object), (1, family.frame)]
+
+
+async def test_documents_of_other_collections_are_walked_through(
+    client: Client, family: Family
+) -> None:
+    down = await graph(
+        client, family.object, direction="DOWNSTREAM", collections=[family.faces, new_id("col")]
+    )
+    up = await graph(client, family.face, direction="UPSTREAM", collections=[family.frames])
+    both = await graph(client, family.scene, collections=[])
+
+    assert nodes(down) == [(0, family.object), (3, family.face)]
+    assert edges(down) == {(family.object, family.face)}
+    assert down["edges"][0]["featureExtractorId"] == "faces_v1"
+    assert nodes(up) == [(0, family.face), (2, family.frame), (3, family.object)]
+    assert edges(up) == {(family.frame, family.face), (family.object, family.frame)}
+    assert nodes(both) == [(0, family.scene), (2, family.object)]
+    assert edges(both) == {(family.object, family.scene)}
+    assert [each["complete"] for each in (down, up, both)] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("collection", "depth", "most", "reason"),
+    [
+        ("faces", 2, 9, "depth"),
+        ("faces", 3, 9, None),
+        ("faces", 3, 1, "maxNodes"),
+        ("faces", 3, 2, None),
+        ("frames", 0, 9, "depth"),
+        ("frames", 1, 9, None),  # what is deeper is of other collections
+        ("frames", 1, 2, None),
+    ],
+)
+async def test_is_complete_when_all_that_is_asked_for_is_there(
+    client: Client, family: Family, collection: str, depth: int, most: int, reason: str | None
+) -> None:
+    found = await graph(
+        client,
+        family.object,
+        direction="DOWNSTREAM",
+        collections=[getattr(family, collection)],
+        depth=depth,
+        most=most,
+    )
+
+    assert len(found["nodes"]) == (2 if reason is None else 1)
+    assert (found["complete"], found["truncatedBy"]) == (reason is None, reason)
+
+
+async def test_refuses_more_collections_than_anyone_means(client: Client, family: Family) -> None:
+    (error,) = await client.errors(READ, id=family.face, collections=[family.faces] * 1001)
+
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"] == "collectionIds has 1001 entries; the most is 1000"
 
 
 async def test_counts_children_that_are_left_out(client: Client, family: Family) -> None:

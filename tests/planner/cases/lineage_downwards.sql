@@ -3,33 +3,27 @@ SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN
     WITH lineage AS (
       WITH RECURSIVE start AS (
         SELECT id, coalesce(source_document_id, source_object_id) AS parent_id, collection_id,
-        created_at, 0 AS distance
+        created_at, 0 AS distance, true AS is_shown
         FROM documents WHERE namespace_id = $1::text AND id = $2::text
         UNION ALL
-        SELECT id, NULL, NULL, created_at, 0
+        SELECT id, NULL, NULL, created_at, 0, true
         FROM objects WHERE namespace_id = $1::text AND id = $2::text
-      ), above AS (
-        SELECT * FROM start
-        UNION ALL
-        SELECT found.* FROM above CROSS JOIN LATERAL (
-          SELECT id, coalesce(source_document_id, source_object_id), collection_id, created_at,
-          above.distance + 1
-          FROM documents WHERE namespace_id = $1::text AND id = above.parent_id
-          UNION ALL
-          SELECT id, NULL, NULL, created_at, above.distance + 1
-          FROM objects WHERE namespace_id = $1::text AND id = above.parent_id
-          ) AS found WHERE above.distance < $3::integer
       ), below AS (
         SELECT * FROM start
         UNION ALL
         SELECT found.* FROM below CROSS JOIN LATERAL (
-          SELECT id, below.id, collection_id, created_at, below.distance + 1
+          SELECT id, CASE WHEN below.is_shown THEN below.id ELSE below.parent_id END,
+          collection_id, created_at, below.distance + 1, true
           FROM documents WHERE namespace_id = $1::text AND source_object_id = below.id
           UNION ALL
-          SELECT id, below.id, collection_id, created_at, below.distance + 1
+          SELECT id, CASE WHEN below.is_shown THEN below.id ELSE below.parent_id END,
+          collection_id, created_at, below.distance + 1, true
           FROM documents WHERE namespace_id = $1::text AND source_document_id = below.id
           ) AS found WHERE below.distance < $3::integer
-      ), every AS (SELECT *, false AS is_above FROM below), counted AS (
+      ), every AS (
+        SELECT id, parent_id, collection_id, created_at, distance, false AS is_above
+        FROM below WHERE is_shown AND distance >= 0
+      ), counted AS (
         SELECT count(*) AS nodes FROM (SELECT FROM every LIMIT $4::integer + 1) AS first
       )
       SELECT $1::text AS namespace_id, id, parent_id, collection_id, created_at, distance,
