@@ -1,1 +1,1 @@
-"""Measurements that decisions rest on; ``python -m bench`` lists them."""
+"""Measurements that decisions rest on; ``python -m bench --help`` lists them."""

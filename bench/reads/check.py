@@ -1,4 +1,4 @@
-"""That both contenders do the same, before anything is timed and after all is."""
+"""That all contenders do the same, before anything is timed and after all is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two that are compared, each a process of its own with ten connections to the database."""
+"""Those that are compared, each a process of its own with ten connections to the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -31,50 +31,38 @@ class Contender(Protocol):
     name: str
     port: int
     pid: int
+    warm_up_s: float
 
     def requests(self, workload: Workload, variables: Sequence[Variables]) -> list[bytes]:
         """Return the requests of a workload."""
 
     def answer_in(self, workload: Workload, body: bytes) -> Any:
-        """Return what both have to answer alike."""
+        """Return what all have to answer alike."""
 
 
 class Gateway:
     """The gateway, as `gateway serve` runs it."""
 
     name = "gateway"
+    warm_up_s = 2.0  # statements are prepared, the pool is full
 
     def __init__(self, port: int, pid: int, headers: dict[str, str]) -> None:
-        self.port, self.pid, self._headers = port, pid, headers
+        self.port, self.pid, self.headers = port, pid, headers
 
     def requests(self, workload: Workload, variables: Sequence[Variables]) -> list[bytes]:
         """Return requests with the whole text of the query each."""
-        texts = [workload.text] * len(variables)
-        if workload.is_cold:
-            named = [f"query Cold{number} (" for number in range(COLD_TEXTS)]
-            texts = [workload.text.replace("query (", name, 1) for name in named]
-            variables = [variables[number % len(variables)] for number in range(COLD_TEXTS)]
-        bodies = [
-            orjson.dumps({"query": text, "variables": each})
-            for text, each in zip(texts, variables, strict=True)
-        ]
-        return [http_request(self.port, "/graphql", self._headers, body) for body in bodies]
+        return graphql_requests(self.port, self.headers, workload, workload.text, variables)
 
     def answer_in(self, workload: Workload, body: bytes) -> Any:
-        """Return the part of the data that the other answers with."""
-        answer = json.loads(body)
-        if "errors" in answer:
-            raise click.ClickException(f"the gateway fails at {workload.title}: {answer['errors']}")
-        value = answer["data"]
-        for key in workload.place:
-            value = value[key]
-        return value
+        """Return the part of the data that the others answer with."""
+        return graphql_answer(self.name, workload, body)
 
 
 class Limit:
     """The handlers by hand."""
 
     name = "limit"
+    warm_up_s = 2.0
 
     def __init__(self, port: int, pid: int, headers: dict[str, str]) -> None:
         self.port, self.pid, self._headers = port, pid, headers
@@ -89,6 +77,42 @@ class Limit:
     def answer_in(self, workload: Workload, body: bytes) -> Any:  # noqa: ARG002
         """Return the answer."""
         return json.loads(body)
+
+
+def graphql_requests(
+    port: int,
+    headers: dict[str, str],
+    workload: Workload,
+    text: str,
+    variables: Sequence[Variables],
+) -> list[bytes]:
+    """Return requests with a document as text; of a cold workload each names it differently."""
+    texts = [text] * len(variables)
+    if workload.is_cold:
+        texts = [
+            text.replace("query (", f"query Cold{number} (", 1) for number in range(COLD_TEXTS)
+        ]
+        variables = [variables[number % len(variables)] for number in range(COLD_TEXTS)]
+    bodies = [
+        orjson.dumps({"query": each, "variables": given})
+        for each, given in zip(texts, variables, strict=True)
+    ]
+    return [http_request(port, "/graphql", headers, body) for body in bodies]
+
+
+def graphql_answer(name: str, workload: Workload, body: bytes) -> Any:
+    """Return the data at the workload's place.
+
+    Raises:
+        ClickException: There are errors.
+    """
+    answer = json.loads(body)
+    if "errors" in answer:
+        raise click.ClickException(f"{name} fails at {workload.title}: {answer['errors']}")
+    value = answer["data"]
+    for key in workload.place:
+        value = value[key]
+    return value
 
 
 def ask(contender: Contender, request: bytes) -> bytes:
@@ -117,14 +141,9 @@ def open_gateway(url: str, folder: Path, headers: dict[str, str]) -> Iterator[Ga
     """
     ready = folder / "ready.json"
     settings = {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATABASE_POOL_SIZE": str(limit.POOL_SIZE)}
-    command = ["-m", "gateway", "serve", "--port", "0", "--state", str(folder / "gateway")]
-    with _running([*command, "--ready-file", str(ready)], settings, folder / "log") as process:
-        until = time.monotonic() + START_TIMEOUT_S
-        while not ready.exists():
-            if process.poll() is not None or time.monotonic() > until:
-                said = (folder / "log").read_text()[-2000:]
-                raise click.ClickException(f"the gateway does not start: {said}")
-            time.sleep(0.05)
+    serve = ["-m", "gateway", "serve", "--port", "0", "--state", str(folder / "gateway")]
+    command = [sys.executable, *serve, "--ready-file", str(ready)]
+    with running("the gateway", command, settings, folder / "log", ready.exists) as process:
         address = json.loads(ready.read_text())["graphql"]
         yield Gateway(int(address.split(":")[2].split("/")[0]), process.pid, headers)
 
@@ -134,25 +153,33 @@ def open_limit(url: str, folder: Path, headers: dict[str, str]) -> Iterator[Limi
     """Run the handlers by hand on a database for the length of the block."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         settings = {"BENCH_DATABASE_URL": url, "BENCH_SOCKET": str(listening.fileno())}
-        pass_on = [listening.fileno()]
         # By its path: as a module it would load all that is around it, the gateway too.
-        command = ["-P", limit.__file__]
-        with _running(command, settings, folder / "limit.log", pass_on) as process:
+        command = [sys.executable, "-P", limit.__file__]
+        with running(
+            "limit", command, settings, folder / "limit.log", descriptors=[listening.fileno()]
+        ) as process:
             yield Limit(listening.getsockname()[1], process.pid, headers)
 
 
 @contextmanager
-def _running(
-    arguments: Sequence[str],
+def running(
+    name: str,
+    command: Sequence[str | Path],
     settings: Mapping[str, str],
     log: Path,
+    is_ready: Callable[[], bool] = lambda: True,
     descriptors: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server for the length of the block, which begins when it is ready.
+
+    Raises:
+        ClickException: It ended, or took too long.
+    """
     # Settings of the caller's gateway are not for the one that is measured.
     own = {name: text for name, text in os.environ.items() if not name.startswith("GATEWAY_")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            command,
             cwd=_ROOT,
             env={**own, "PYTHONPATH": str(_ROOT), **settings},
             stdout=output,
@@ -160,6 +187,11 @@ def _running(
             pass_fds=descriptors,
         )
     try:
+        until = time.monotonic() + START_TIMEOUT_S
+        while not is_ready():
+            if process.poll() is not None or time.monotonic() > until:
+                raise click.ClickException(f"{name} does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.05)
         yield process
     finally:
         process.terminate()

@@ -139,7 +139,7 @@ LANGUAGE sql AS $$
 $$;
 
 CREATE PROCEDURE pg_temp.fill(namespace text, objects bigint) LANGUAGE sql AS $$
-    CALL pg_temp.add_buckets(namespace, 500);  -- most are empty; two are written into
+    CALL pg_temp.add_buckets(namespace, 500);  -- most are empty, to be written into
     CALL pg_temp.add_objects(namespace, objects, 20);
     CALL pg_temp.add_collections(namespace, 20);
     CALL pg_temp.derive_from_objects(namespace, 'talk', 5);

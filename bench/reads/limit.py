@@ -78,7 +78,7 @@ class Handlers:
         namespace_id = await self._namespace(request)
         given = orjson.loads(await request.read())["input"]
         object_id, bucket_id = new_id("obj"), given["bucketId"]
-        blobs = [_blob(each) for each in given["blobs"]]
+        blobs = [blob(each) for each in given["blobs"]]
         hashes = [each["details"]["hash"] for each in blobs]
         sizes = [each["details"]["sizeBytes"] for each in blobs]
         content_hash = hashlib.sha256("".join(hashes).encode()).hexdigest()
@@ -133,7 +133,8 @@ class Handlers:
         return namespace_id
 
 
-def _blob(given: dict[str, Any]) -> dict[str, Any]:
+def blob(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a blob of structured data."""
     # Canonical for data of plain keys and whole numbers, as the workload's are.
     text = orjson.dumps(given["data"], option=orjson.OPT_SORT_KEYS)
     return {

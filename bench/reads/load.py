@@ -5,13 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from itertools import cycle
+from collections.abc import Iterator
 from statistics import quantiles
 from typing import NamedTuple
 
 _CHUNK = 256 * 1024
-_LENGTH = b"Content-Length: "
+_LENGTH = b"content-length: "
 
 
 class Request(NamedTuple):
@@ -77,7 +76,7 @@ class _Connection:
         end = self._head.find(b"\r\n\r\n")
         if end < 0 and data:
             return False
-        start = self._head.find(_LENGTH) + len(_LENGTH)
+        start = self._head[:end].lower().find(_LENGTH) + len(_LENGTH)
         if not self._head.startswith(b"HTTP/1.1 200 ") or start < len(_LENGTH):
             raise WrongAnswer(repr(self._head[:2000]))
         length = int(self._head[start : self._head.index(b"\r", start)])
@@ -88,14 +87,13 @@ class _Connection:
         return not self._left
 
 
-def run(port: int, requests: Sequence[Request], *, connections: int, seconds: float) -> Load:
-    """Send the requests in turn for so long, over so many connections at once.
+def run(port: int, requests: Iterator[Request], *, connections: int, seconds: float) -> Load:
+    """Send what comes next for so long, over so many connections at once.
 
     Raises:
         WrongAnswer: An answer is no success, or not as long as it has to be.
     """
-    upcoming = cycle(requests)
-    opened = [_Connection(port, upcoming) for _ in range(connections)]
+    opened = [_Connection(port, requests) for _ in range(connections)]
     by_descriptor = {each.socket.fileno(): each for each in opened}
     latencies: list[float] = []
     poll = select.poll()

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from statistics import median
 
-from bench.reads.measure import Results, Run
+from bench.reads import aims, growth, pages
+from bench.reads.aims import Aim, Measured
+from bench.reads.measure import Ratio, Results
 from bench.reads.workloads import WORKLOADS
 
+_AIMS = """
+| what | aim | measured | |
+|---|--:|--:|:-:|"""
 _RATIOS = """
-| workload | requests/s, gateway / limit | CPU, limit / gateway | with PostgreSQL's |
-|---|---|---|---|"""
+| workload | gateway beside | requests/s | CPU | with PostgreSQL's |
+|---|---|--:|--:|--:|"""
 _FIGURES = """
 | workload | contender | CPU us a request | PostgreSQL's | requests/s | p50 ms | p99 ms | RSS MB |
 |---|---|--:|--:|--:|--:|--:|--:|"""
+_COSTS = """
+| {what} | time | CPU of the gateway | of PostgreSQL | of both |
+|---|--:|--:|--:|--:|"""
+_MARKS = {True: "✓", False: "✗", None: ""}
 
 
-def tables(results: Mapping[str, Results]) -> str:
+def tables(measured: Measured) -> str:
     """Return the report; of what was measured in several rounds the median, (least..most)."""
-    return "\n".join([_RATIOS, *_ratios(results), _FIGURES, *_figures(results)])
+    lines = [_AIMS, *map(_aim, aims.aims(measured))]
+    if measured.workloads:
+        lines += [_RATIOS, *_ratios(measured.workloads), _FIGURES, *_figures(measured.workloads)]
+    if measured.pages:
+        what = f"{pages.LATE} / {pages.FIRST}"
+        lines += [_COSTS.format(what=what), *_costs(measured.pages, pages.LATE, pages.FIRST)]
+    if measured.growth:
+        what = f"{growth.FACTOR} times the data / as it is"
+        lines += [_COSTS.format(what=what), *_costs(measured.growth, growth.LARGE, growth.SMALL)]
+    return "\n".join(lines)
+
+
+def _aim(aim: Aim) -> str:
+    bound = f"{'≥' if aim.is_least else '≤'} {aim.bound:g}"
+    shown = "not measured" if aim.measured is None else _shown(aim.measured)
+    return f"| {aim.title} | {bound} | {shown} | {_MARKS[aim.is_reached]} |"
+
+
+def _shown(measured: Ratio | float) -> str:
+    return str(measured) if isinstance(measured, Ratio) else f"{measured:.3g}"
 
 
 def _ratios(results: Mapping[str, Results]) -> Iterator[str]:
+    """Yield how the gateway compares to each other in the same round; above 1 it is better."""
     for name, result in results.items():
-        speed, own, both = (
-            _ratio(result, figure)
-            for figure in (
-                lambda run: run.per_second,
-                lambda run: 1 / run.cpu_us,
-                lambda run: 1 / (run.cpu_us + run.database_cpu_us),
-            )
-        )
-        yield f"| {name}: {WORKLOADS[name].title} | {speed} | {own} | {both} |"
-
-
-def _ratio(result: Results, figure: Callable[[Run], float]) -> str:
-    """Return how the gateway compares to the limit in the same round; above 1 it is better."""
-    pairs = zip(result.runs["gateway"], result.runs["limit"], strict=True)
-    ratios = [figure(gateway) / figure(limit) for gateway, limit in pairs]
-    return f"{median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
+        for other in result.runs:
+            if other == "gateway":
+                continue
+            speed = result.ratio(lambda run: run.per_second, "gateway", other)
+            own = result.ratio(lambda run: run.cpu_us, other, "gateway")
+            both = result.ratio(lambda run: run.total_cpu_us, other, "gateway")
+            title = f"{name}: {WORKLOADS[name].title}"
+            yield f"| {title} | {other} | {speed} | {own} | {both} |"
 
 
 def _figures(results: Mapping[str, Results]) -> Iterator[str]:
@@ -50,6 +71,18 @@ def _figures(results: Mapping[str, Results]) -> Iterator[str]:
                 f"{median(run.per_second for run in runs):,.0f}",
                 f"{median(run.load.p50_ms for run in runs):.1f}",
                 f"{median(run.load.p99_ms for run in runs):.1f}",
-                f"{runs[-1].memory_mb:.0f}",
+                f"{max(run.memory_mb for run in runs):.0f}",
             ]
             yield f"| {name} | {contender} | {' | '.join(cells)} |"
+
+
+def _costs(results: Mapping[str, Results], of: str, to: str) -> Iterator[str]:
+    """Yield how much more one side takes than the other; below 1 it takes less."""
+    for name, result in results.items():
+        ratios = [
+            result.ratio(lambda run: 1 / run.per_second, of, to),
+            result.ratio(lambda run: run.cpu_us, of, to),
+            result.ratio(lambda run: run.database_cpu_us, of, to),
+            result.ratio(lambda run: run.total_cpu_us, of, to),
+        ]
+        yield f"| {name} | {' | '.join(map(str, ratios))} |"

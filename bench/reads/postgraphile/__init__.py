@@ -1,0 +1,1 @@
+"""PostGraphile 5 beside the gateway, where npm is there to install it."""
