@@ -11,6 +11,7 @@ from aiohttp import web
 from graphql import GraphQLError
 
 from gateway.blobs.local import LocalBlobStore
+from gateway.blobs.store import BlobStore
 from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database import migrate
@@ -34,7 +35,7 @@ SCHEMA = web.AppKey("schema", GatewaySchema)
 MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context")
 
 
-def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -> web.Application:
+def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web.Application:
     """Return the gateway as an application that is ready to be run.
 
     Raises:
@@ -89,7 +90,8 @@ def make_app(*, settings: Settings, database: Database, blobs: LocalBlobStore) -
     )
     app.router.add_route("*", GRAPHQL, View(schema, authenticator, make_context, persisted))
     app.router.add_get("/", _to_graphiql)
-    app.add_routes(blob_routes(blobs))
+    if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
+        app.add_routes(blob_routes(blobs))
     app.add_routes(health_routes(_readiness(database, blobs)))
     app.on_startup.append(plan_ahead)
     app.cleanup_ctx.append(background)
@@ -112,7 +114,7 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
     return {}
 
 
-def _readiness(database: Database, blobs: LocalBlobStore) -> dict[str, Check]:
+def _readiness(database: Database, blobs: BlobStore) -> dict[str, Check]:
     """Return what `/readyz` looks at."""
     older = migrate.known() - {migrate.head()}
 

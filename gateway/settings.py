@@ -12,12 +12,17 @@ PREFIX = "GATEWAY_"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
+_URLS = ("public_url", "s3_endpoint", "s3_public_endpoint")
+_ADDRESSINGS = ("path", "virtual")
+_BOTH_OR_NEITHER = (("s3_access_key", "s3_secret_key"), ("s3_secret_key", "s3_access_key"))
+
+
 class InvalidSetting(ValueError):
     """A variable in the environment that cannot be read; the message names it."""
 
 
-def _setting(default: Any, description: str) -> Any:
-    return field(default=default, metadata={"description": description})
+def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
+    return field(default=default, metadata={"description": description}, repr=not is_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,24 @@ class Settings:
     public_url: str = _setting(
         "", "where clients reach the gateway, for links; empty: the address it listens on"
     )
+    s3_bucket: str = _setting(
+        "", "bucket of S3 that keeps the bytes; empty: the state folder keeps them"
+    )
+    s3_endpoint: str = _setting("", "http(s)://… of the S3 server; empty: AWS")
+    s3_public_endpoint: str = _setting(
+        "", "where clients reach the S3 server, for links; empty: GATEWAY_S3_ENDPOINT"
+    )
+    s3_region: str = _setting(
+        "", "region of the bucket; empty: what AWS_REGION or its files say, or else us-east-1"
+    )
+    s3_access_key: str = _setting(
+        "", "access key for S3; empty: what AWS's variables, files or the machine's role say"
+    )
+    s3_secret_key: str = _setting("", "secret key for S3, with the access key", is_secret=True)
+    s3_addressing: str = _setting(
+        "", "path or virtual: the bucket in the path or in the host's name; empty: virtual for AWS"
+    )
+    s3_prefix: str = _setting("", "begins every key, so that the bucket may hold other things too")
     trusted_documents: str = _setting(
         "", "folder of documents that are planned at start, and found by their hashes"
     )
@@ -53,7 +76,8 @@ class Settings:
         """Read the settings; what is not set keeps its default.
 
         Raises:
-            InvalidSetting: a variable's text is not of its type, or names no setting.
+            InvalidSetting: a variable's text is not of its type, or names no setting; or two do not
+                go together.
         """
         fields = {each.name: each for each in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
@@ -66,11 +90,29 @@ class Settings:
                 raise InvalidSetting(f"{variable} is no setting; the settings are {known}")
             if text:  # a variable that is set to nothing is as good as not set
                 values[name] = _parse(variable, text, type(fields[name].default))
+        _check_s3(values)
         return cls(**values)
 
 
+def _check_s3(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name.startswith("s3_") and "s3_bucket" not in values:
+            raise InvalidSetting(
+                f"{PREFIX}{name.upper()} is set, and {PREFIX}S3_BUCKET is not; name the bucket"
+            )
+    for name, other in _BOTH_OR_NEITHER:
+        if name in values and other not in values:
+            raise InvalidSetting(
+                f"{PREFIX}{name.upper()} is set, and {PREFIX}{other.upper()} is not;"
+                " set both or neither"
+            )
+
+
 def _parse(variable: str, text: str, kind: type) -> Any:
-    if variable == f"{PREFIX}PUBLIC_URL" and not text.startswith(("http://", "https://")):
+    name = variable.removeprefix(PREFIX).lower()
+    if name == "s3_addressing" and text not in _ADDRESSINGS:
+        raise InvalidSetting(f"{variable} is {text!r}; it has to be {' or '.join(_ADDRESSINGS)}")
+    if name in _URLS and not text.startswith(("http://", "https://")):
         raise InvalidSetting(f"{variable} is {text!r}; it has to begin with http:// or https://")
     if kind is bool:
         if text.lower() not in _BOOLEANS:

@@ -26,6 +26,8 @@ from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import open_state
 from tests.client import client as client  # the fixture
+from tests.s3 import s3_place as s3_place
+from tests.s3 import s3_store as s3_store
 
 NEWEST, OLDEST = 18, 15
 # What a migration fills and nobody changes.

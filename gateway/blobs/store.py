@@ -200,7 +200,8 @@ class BlobStore(Protocol):
         """Return the parts that have come, by their numbers.
 
         Raises:
-            NoBytes: The upload is unknown, joined or aborted.
+            NoBytes: The upload is unknown or aborted. One that was joined is known to some
+                servers and unknown to others.
         """
 
     async def join_parts(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:

@@ -11,8 +11,7 @@ import click
 
 from gateway import demo as examples
 from gateway.app import MAKE_CONTEXT, SCHEMA, make_app
-from gateway.blobs.local import LocalBlobStore
-from gateway.blobs.signing import UrlSigner, load_secret
+from gateway.commands.storing import open_blobs
 from gateway.database import migrate
 from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Database, open_database
@@ -98,7 +97,6 @@ async def _fill_private(
 async def _fill(
     settings: Settings, database: Database, folder: StateFolder, namespace: str
 ) -> str | None:
-    signer = UrlSigner(load_secret(folder.path / "links.key"), public_url=settings.public_url)
-    blobs = LocalBlobStore(folder.path / "blobs", signer)
-    app = make_app(settings=settings, database=database, blobs=blobs)
-    return await examples.fill(app[SCHEMA], app[MAKE_CONTEXT], database, namespace=namespace)
+    async with open_blobs(settings, folder, public_url=settings.public_url) as blobs:
+        app = make_app(settings=settings, database=database, blobs=blobs)
+        return await examples.fill(app[SCHEMA], app[MAKE_CONTEXT], database, namespace=namespace)

@@ -21,9 +21,8 @@ from aiohttp import web
 
 from gateway import demo
 from gateway.app import MAKE_CONTEXT, SCHEMA, make_app
-from gateway.blobs.local import LocalBlobStore
-from gateway.blobs.signing import UrlSigner, load_secret
 from gateway.commands import announcing
+from gateway.commands.storing import open_blobs
 from gateway.database import migrate
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
@@ -164,7 +163,8 @@ async def _run(
     url = postgres.url if postgres else settings.database_url
     await _prepare_tables(url, private=postgres is not None)
     address = announcing.address_of(listening, options.host)
-    if options.host in announcing.EVERY_ADDRESS and not settings.public_url:
+    is_serving_bytes = not settings.s3_bucket
+    if options.host in announcing.EVERY_ADDRESS and is_serving_bytes and not settings.public_url:
         logger.warning(
             "links to bytes begin with %s; if clients reach the gateway elsewhere, name that in"
             " GATEWAY_PUBLIC_URL",
@@ -175,8 +175,9 @@ async def _run(
             open_database(url, size=settings.database_pool_size)
         )
         await _warn_of_superuser(database)
-        signer = UrlSigner(_load_secret(folder), public_url=settings.public_url or address)
-        blobs = LocalBlobStore(folder.path / "blobs", signer)
+        blobs = await stack.enter_async_context(
+            open_blobs(settings, folder, public_url=settings.public_url or address)
+        )
         app = make_app(settings=settings, database=database, blobs=blobs)
         await stack.enter_async_context(_serving(app, listening))
         # What set-up made lives as long as the process; collecting garbage need not look at it
@@ -208,13 +209,6 @@ async def _prepare_tables(url: str, *, private: bool) -> None:
         raise CannotStart(
             "the tables of GATEWAY_DATABASE_URL are older than this gateway; run `gateway migrate`"
         )
-
-
-def _load_secret(folder: StateFolder) -> bytes:
-    try:
-        return load_secret(folder.path / "links.key")
-    except ValueError as error:
-        raise CannotStart(str(error)) from error
 
 
 async def _warn_of_superuser(database: Database) -> None:

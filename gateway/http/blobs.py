@@ -6,11 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import quote
 
 from aiohttp import ETag, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
+from gateway.blobs.disposition import attachment
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import PATH_PREFIX, Link
 from gateway.blobs.store import NoBytes
@@ -146,20 +146,10 @@ def _headers(link: Link, now: float) -> dict[str, str]:
     return {
         **_HARMLESS,
         "Content-Type": link.mime_type or "application/octet-stream",
-        "Content-Disposition": _attachment(link.filename or name),
+        "Content-Disposition": attachment(link.filename or name),
         "Cache-Control": f"private, max-age={int(link.expires_at - now)}, immutable",
         "ETag": f'"{name}"',
     }
-
-
-def _attachment(filename: str) -> str:
-    """Return a Content-Disposition: the name for every browser in ASCII, and whole by RFC 5987."""
-    ascii_name = "".join(
-        each if each.isascii() and each.isprintable() and each not in '"\\%' else "_"
-        for each in filename
-    )
-    whole = quote(filename, safe="")
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{whole}"
 
 
 def _names(etags: tuple[ETag, ...], value: str, *, weak: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -133,6 +134,49 @@ def test_a_setting_has_to_be_a_whole_number(text: str) -> None:
 def test_links_have_to_begin_with_an_address(text: str) -> None:
     with pytest.raises(InvalidSetting, match="it has to begin with http:// or https://"):
         Settings.from_environment({"GATEWAY_PUBLIC_URL": text})
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"GATEWAY_S3_REGION": "eu-west-1"}, "GATEWAY_S3_REGION is set, and GATEWAY_S3_BUCKET"),
+        (
+            {"GATEWAY_S3_BUCKET": "a", "GATEWAY_S3_ENDPOINT": "minio:9000"},
+            "GATEWAY_S3_ENDPOINT is 'minio:9000'; it has to begin with http",
+        ),
+        (
+            {"GATEWAY_S3_BUCKET": "a", "GATEWAY_S3_ADDRESSING": "host"},
+            "GATEWAY_S3_ADDRESSING is 'host'; it has to be path or virtual",
+        ),
+        (
+            {"GATEWAY_S3_BUCKET": "a", "GATEWAY_S3_ACCESS_KEY": "b"},
+            "GATEWAY_S3_ACCESS_KEY is set, and GATEWAY_S3_SECRET_KEY is not",
+        ),
+        (
+            {"GATEWAY_S3_BUCKET": "a", "GATEWAY_S3_SECRET_KEY": "hidden"},
+            "GATEWAY_S3_SECRET_KEY is set, and GATEWAY_S3_ACCESS_KEY is not",
+        ),
+    ],
+    ids=["no bucket", "no address", "no style", "no secret", "no access key"],
+)
+def test_settings_of_s3_have_to_fit_together(variables: dict[str, str], told: str) -> None:
+    with pytest.raises(InvalidSetting, match=re.escape(told)) as raised:
+        Settings.from_environment(variables)
+
+    assert "hidden" not in str(raised.value)
+
+
+def test_settings_show_no_secret() -> None:
+    variables = {
+        "GATEWAY_S3_BUCKET": "a",
+        "GATEWAY_S3_ACCESS_KEY": "b",
+        "GATEWAY_S3_SECRET_KEY": "hidden",
+    }
+
+    settings = Settings.from_environment(variables)
+
+    assert settings.s3_secret_key == variables["GATEWAY_S3_SECRET_KEY"]
+    assert "hidden" not in repr(settings)
 
 
 def test_what_is_set_to_nothing_is_not_set() -> None:

@@ -1,0 +1,491 @@
+"""Bytes in a bucket of S3, or of another server that speaks its language.
+
+Only a gateway that is set up for S3 imports this: the client takes a second or two, and 23 MB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from gateway.blobs.disposition import attachment
+from gateway.blobs.measure import Measure
+from gateway.blobs.s3_signing import Credentials, S3Signer
+from gateway.blobs.store import (
+    MAX_PARTS,
+    Digest,
+    Listed,
+    NoBytes,
+    Part,
+    UploadTarget,
+    check_parts,
+)
+from gateway.errors import InvalidInput, Unavailable
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0  # without a byte; while it copies or joins, S3 sends blanks
+ATTEMPTS = 4  # in all, with pauses that grow
+PATIENCE_S = 60.0  # for one operation with all its attempts
+CHECK_PATIENCE_S = 10.0
+LONG_PATIENCE_S = 900.0  # to copy or join gigabytes
+CONNECTIONS = 50
+
+# A stream is cut into parts of this size, and this much of it is in memory.
+STREAM_PART_BYTES = 8 * 1024**2
+_CHUNK_BYTES = 1024**2
+_LIGHT_BYTES = 64 * 1024  # hashed sooner than handed to a thread
+_RENEW_EVERY_S = 60.0
+_UNKNOWN_TYPE = "application/octet-stream"
+
+_MISSING = ("404", "NoSuchKey", "NotFound")
+_NO_BUCKET = ("404", "NoSuchBucket", "NotFound")
+_REFUSED = (
+    "403",
+    "AccessDenied",
+    "AllAccessDisabled",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+)
+_WRONG_PARTS = ("InvalidPart", "InvalidPartOrder", "EntityTooSmall")
+_RANGE_BEYOND_END = ("416", "InvalidRange")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Place:
+    """Which bucket of which server, and who asks.
+
+    Args:
+        endpoint: The server's URL; empty: AWS.
+        public_endpoint: Where clients of the gateway reach it; empty: there too.
+        region: Empty: of the environment, or else us-east-1.
+        access_key, secret_key: Empty: of the environment, as AWS's own tools find them: variables,
+            files, the machine's role.
+        addressing: The bucket in the ``path`` or in the host's name (``virtual``); empty: in the
+            path, unless it is AWS.
+        prefix: Stands before all keys, so that a bucket may be shared.
+    """
+
+    bucket: str
+    endpoint: str = ""
+    public_endpoint: str = ""
+    region: str = ""
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    addressing: str = ""
+    prefix: str = ""
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the bucket is part of the host's name."""
+        if self.addressing:
+            return self.addressing == "virtual"
+        # No certificate of AWS holds for names with more dots.
+        return not self.endpoint and "." not in self.bucket
+
+
+class S3BlobStore:
+    """A bucket. Its URLs are those of S3; see ``open_s3``."""
+
+    def __init__(self, client: Any, signer: S3Signer, *, bucket: str, prefix: str = "") -> None:
+        self._client = client
+        self._signer = signer
+        self._bucket = bucket
+        self._prefix = prefix
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Keep ``data``; S3 refuses what was changed on the way."""
+        digest = (
+            hashlib.sha256(data).digest()
+            if len(data) <= _LIGHT_BYTES
+            else await asyncio.to_thread(_sha256, data)
+        )
+        async with _asking():
+            await self._client.put_object(
+                **self._at(key),
+                Body=data,
+                ContentType=_UNKNOWN_TYPE,
+                ChecksumSHA256=base64.b64encode(digest).decode(),
+            )
+
+    async def put_stream(
+        self,
+        key: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        size_bytes: int | None = None,
+        sha256: str | None = None,
+    ) -> Digest:
+        """Keep what ``chunks`` gives: at once if it is little, else in parts."""
+        measure = Measure(size_bytes=size_bytes, sha256=sha256)
+        pieces = _pieces(chunks, measure)
+        first = await anext(pieces)
+        if len(first) < STREAM_PART_BYTES:
+            digest = measure.result()
+            await self.put(key, first)
+            return digest
+        parts_id = await self.begin_parts(key, mime_type=_UNKNOWN_TYPE)
+        try:
+            sent = [await self._put_part(key, parts_id, 1, first)]
+            del first
+            async for piece in pieces:
+                if not piece:
+                    break
+                if len(sent) == MAX_PARTS:
+                    most = MAX_PARTS * STREAM_PART_BYTES
+                    raise InvalidInput(f"more than {most} bytes came", ("sizeBytes",))
+                sent.append(await self._put_part(key, parts_id, len(sent) + 1, piece))
+            digest = measure.result()
+            await self.join_parts(key, parts_id, sent)
+        except BaseException:
+            # What cannot be aborted now is left to the bucket's own rule for unfinished uploads.
+            with contextlib.suppress(Unavailable):
+                await asyncio.shield(self.abort_parts(key, parts_id))
+            raise
+        return digest
+
+    async def size(self, key: str) -> int | None:
+        """Return the size in bytes, None if there is nothing under the key."""
+        async with _asking():
+            try:
+                head = await self._client.head_object(**self._at(key))
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        size: int = head["ContentLength"]
+        return size
+
+    async def read(self, key: str) -> bytes | None:
+        """Return the bytes, None if there is nothing under the key."""
+        try:
+            return b"".join([chunk async for chunk in self.stream(key)])
+        except NoBytes:
+            return None
+
+    async def stream(
+        self, key: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes; when a connection is lost, go on from there over a new one."""
+        while end is None or start < end:
+            before = start
+            try:
+                async for chunk in self._stream_once(key, start, end):
+                    start += len(chunk)
+                    yield chunk
+            except Unavailable:
+                if start == before:
+                    raise
+            else:
+                return
+
+    async def copy(self, source: str, key: str) -> None:
+        """Have S3 copy the bytes; at most 5 GiB, which is as much as one PUT brings."""
+        async with _asking(LONG_PATIENCE_S):
+            try:
+                await self._client.copy_object(**self._at(key), CopySource=self._at(source))
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NoBytes from error
+                raise
+
+    async def delete(self, key: str) -> None:
+        """Remove what is under the key, if anything."""
+        async with _asking():
+            await self._client.delete_object(**self._at(key))
+
+    async def listed(self, prefix: str) -> AsyncIterator[Listed]:
+        """Yield the keys that begin with ``prefix``, a thousand for each request."""
+        wanted = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        while True:
+            async with _asking():
+                page = await self._client.list_objects_v2(**wanted)
+            for each in page.get("Contents", ()):
+                key = each["Key"].removeprefix(self._prefix)
+                yield Listed(key, each["Size"], each["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            wanted["ContinuationToken"] = page["NextContinuationToken"]
+
+    def download_url(
+        self, key: str, *, expires_in_s: int, filename: str | None, mime_type: str | None
+    ) -> str:
+        """Return a link to S3 that makes it name the bytes as they are called here."""
+        query = {
+            "response-cache-control": f"private, max-age={expires_in_s}, immutable",
+            "response-content-disposition": attachment(filename or key.rpartition("/")[2]),
+            "response-content-type": mime_type or _UNKNOWN_TYPE,
+        }
+        return self._url("GET", key, expires_in_s, query=query)
+
+    def upload_target(
+        self, key: str, *, expires_in_s: int, size_bytes: int, mime_type: str, sha256: str | None
+    ) -> UploadTarget:
+        """Return a link to S3 that takes one PUT."""
+        headers = {"Content-Type": mime_type}
+        if sha256 is not None:
+            headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        bound = {**headers, "Content-Length": str(size_bytes)}
+        return UploadTarget(self._url("PUT", key, expires_in_s, headers=bound), headers)
+
+    async def begin_parts(self, key: str, *, mime_type: str) -> str:
+        """Begin an upload in parts; return S3's id of it."""
+        async with _asking():
+            begun = await self._client.create_multipart_upload(
+                **self._at(key), ContentType=mime_type
+            )
+        parts_id: str = begun["UploadId"]
+        return parts_id
+
+    def part_target(
+        self, key: str, parts_id: str, number: int, *, expires_in_s: int, size_bytes: int
+    ) -> UploadTarget:
+        """Return a link to S3 that takes one part."""
+        url = self._url(
+            "PUT",
+            key,
+            expires_in_s,
+            query={"partNumber": str(number), "uploadId": parts_id},
+            headers={"Content-Length": str(size_bytes)},
+        )
+        return UploadTarget(url, {})
+
+    async def parts(self, key: str, parts_id: str) -> list[Part]:
+        """Return the parts that have come, by their numbers."""
+        pages = self._client.get_paginator("list_parts").paginate(
+            **self._at(key), UploadId=parts_id
+        )
+        async with _asking():
+            try:
+                return [
+                    Part(each["PartNumber"], each["Size"], each["ETag"])
+                    async for page in pages
+                    for each in page.get("Parts", ())
+                ]
+            except ClientError as error:
+                if _code(error) == "NoSuchUpload":
+                    raise NoBytes from error
+                raise
+
+    async def join_parts(self, key: str, parts_id: str, parts: Sequence[Part]) -> None:
+        """Have S3 join the parts."""
+        check_parts(parts)
+        named = [{"PartNumber": each.number, "ETag": each.etag} for each in parts]
+        async with _asking(LONG_PATIENCE_S):
+            try:
+                await self._client.complete_multipart_upload(
+                    **self._at(key), UploadId=parts_id, MultipartUpload={"Parts": named}
+                )
+            except ClientError as error:
+                if _code(error) in _WRONG_PARTS:
+                    raise InvalidInput(
+                        "a part is missing, was sent again meanwhile, or is too small; look at the"
+                        " parts anew",
+                        ("parts",),
+                    ) from error
+                if _code(error) != "NoSuchUpload":
+                    raise
+                # It may have been joined by a request whose answer was lost.
+                if await self.size(key) is None:
+                    raise NoBytes from error
+
+    async def abort_parts(self, key: str, parts_id: str) -> None:
+        """Remove the parts of an upload, if there is such an upload."""
+        async with _asking():
+            try:
+                await self._client.abort_multipart_upload(**self._at(key), UploadId=parts_id)
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
+
+    async def check(self) -> None:
+        """Return if the bucket answers; whether it takes bytes, only bytes would tell."""
+        async with _asking(CHECK_PATIENCE_S):
+            await self._client.head_bucket(Bucket=self._bucket)
+
+    async def _put_part(self, key: str, parts_id: str, number: int, data: bytes) -> Part:
+        async with _asking():
+            put = await self._client.upload_part(
+                **self._at(key), UploadId=parts_id, PartNumber=number, Body=data
+            )
+        return Part(number, len(data), put["ETag"])
+
+    async def _stream_once(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
+        wanted = {}
+        if start or end is not None:
+            wanted["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        async with _asking():
+            try:
+                got = await self._client.get_object(**self._at(key), **wanted)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NoBytes from error
+                if _code(error) in _RANGE_BEYOND_END:
+                    return
+                raise
+        async with got["Body"] as body:
+            while True:
+                async with _asking():
+                    chunk = await body.read(_CHUNK_BYTES)
+                if not chunk:
+                    return
+                yield chunk
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+    def _url(
+        self,
+        method: str,
+        key: str,
+        expires_in_s: int,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        return self._signer.url(
+            method, self._prefix + key, expires_in_s=expires_in_s, query=query, headers=headers
+        )
+
+
+@asynccontextmanager
+async def open_s3(place: S3Place) -> AsyncIterator[S3BlobStore]:
+    """Give a store on S3, with one client for as long as it is open.
+
+    Nothing is asked of S3 yet.
+
+    Raises:
+        Unavailable: There are no credentials.
+    """
+    session = get_session()
+    if place.access_key:
+        session.set_credentials(place.access_key, place.secret_key)
+    async with AsyncExitStack() as stack:
+        async with _asking():
+            credentials = _Renewed(await session.get_credentials())
+            await credentials.renew()
+        client = await stack.enter_async_context(
+            session.create_client(
+                "s3",
+                region_name=place.region or session.get_config_variable("region") or "us-east-1",
+                endpoint_url=place.endpoint or None,
+                config=AioConfig(
+                    signature_version="s3v4",
+                    s3={"addressing_style": "virtual" if place.is_virtual else "path"},
+                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    read_timeout=READ_TIMEOUT_S,
+                    max_pool_connections=CONNECTIONS,
+                    # Servers other than AWS's know less of the newer checksums than botocore does.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+        )
+        signer = S3Signer(
+            endpoint=place.public_endpoint or client.meta.endpoint_url,
+            bucket=place.bucket,
+            region=client.meta.region_name,
+            virtual=place.is_virtual,
+            credentials=lambda: credentials.current,
+        )
+        renewing = asyncio.create_task(credentials.keep_renewing())
+        try:
+            yield S3BlobStore(client, signer, bucket=place.bucket, prefix=place.prefix)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+
+class _Renewed:
+    """The credentials that URLs are signed with; those of a machine's role change by the hour."""
+
+    current: Credentials
+
+    def __init__(self, source: Any) -> None:
+        if source is None:
+            raise NoCredentialsError
+        self._source = source
+
+    async def renew(self) -> None:
+        found = await self._source.get_frozen_credentials()
+        self.current = Credentials(found.access_key, found.secret_key, found.token)
+
+    async def keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_EVERY_S)
+            with contextlib.suppress(Unavailable):
+                async with _asking():
+                    await self.renew()
+
+
+async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[bytes]:
+    """Yield pieces of ``STREAM_PART_BYTES``, and what is left in the end, even if it is nothing."""
+    piece = bytearray()
+    async for chunk in chunks:
+        measure.add(chunk)
+        piece += chunk
+        while len(piece) >= STREAM_PART_BYTES:
+            yield bytes(piece[:STREAM_PART_BYTES])
+            del piece[:STREAM_PART_BYTES]
+    yield bytes(piece)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
+
+
+@asynccontextmanager
+async def _asking(patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
+    """Turn what a request to S3 raises into what callers of a store know."""
+    try:
+        async with asyncio.timeout(patience_s):
+            yield
+    except (BotoCoreError, ClientError, aiohttp.ClientError, OSError) as error:
+        message = _explained(error)
+        logger.warning("%s (%s)", message, error)
+        raise Unavailable(message) from error
+
+
+def _explained(error: Exception) -> str:
+    """Return what went wrong in words that name neither place nor secret: callers see them."""
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return (
+            "there are no credentials for the blob store; set GATEWAY_S3_ACCESS_KEY and"
+            " GATEWAY_S3_SECRET_KEY"
+        )
+    if isinstance(error, ClientError):
+        if _code(error) in _REFUSED:
+            return "the blob store refuses the gateway's credentials"
+        if _code(error) in _NO_BUCKET:
+            return "the blob store does not have the gateway's bucket"
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if status < 500:
+            return f"the blob store refuses what the gateway asks ({_code(error)})"
+    return "the blob store gives no answer; try again"

@@ -1,0 +1,157 @@
+"""OpenStack Swift with its S3 interface, in one process: python serve_swift.py FOLDER KEY SECRET.
+
+Tells its port on standard output once it answers; ends with standard input. What is put is not
+flushed to disk, and lost tables of a machine that crashes are no matter: it is for tests.
+"""
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import logging  # noqa: E402 - all that follows has to find the patched modules
+import os  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from eventlet import wsgi  # noqa: E402
+from swift.common import storage_policy, utils  # noqa: E402
+from swift.common.ring import RingBuilder  # noqa: E402
+from swift.common.wsgi import SwiftHttpProtocol, loadapp  # noqa: E402
+
+FOLDER = Path(sys.argv[1])
+KEY, SECRET = sys.argv[2:4]  # the key is account:user
+BACKENDS = ("account", "container", "object")
+PIPELINE = ("catch_errors", "gatekeeper", "s3api", "tempauth", "bulk", "slo")
+OPTIONS = {
+    "s3api": """
+        location = us-east-1
+        check_bucket_owner = no
+        max_upload_part_num = 10000
+    """,
+    "tempauth": f"user_{KEY.replace(':', '_')} = {SECRET} .admin",
+}
+
+
+class Cache:
+    """What Swift asks of memcached, as far as it asks."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def get(self, key: str, **_: Any) -> Any:
+        return self._kept.get(key)
+
+    def set(self, key: str, value: Any, **_: Any) -> None:
+        self._kept[key] = value
+
+    def delete(self, key: str, **_: Any) -> None:
+        self._kept.pop(key, None)
+
+
+def dedented(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def write(name: str, text: str) -> str:
+    path = FOLDER / name
+    path.write_text(dedented(text) + "\n")
+    return str(path)
+
+
+def serve(listening: Any, application: Any) -> None:
+    eventlet.spawn(
+        wsgi.server,
+        listening,
+        application,
+        log=logging.getLogger("nothing"),
+        log_output=False,
+        protocol=SwiftHttpProtocol,
+        url_length_limit=65536,
+    )
+
+
+def main() -> None:
+    for name in ("fsync", "fdatasync"):
+        setattr(os, name, lambda _: None)
+    (FOLDER / "devices" / "one").mkdir(parents=True)
+    utils.SWIFT_CONF_FILE = write(
+        "swift.conf",
+        """
+        [swift-hash]
+        swift_hash_path_prefix = tests
+        swift_hash_path_suffix = tests
+        [storage-policy:0]
+        name = only
+        default = yes
+        """,
+    )
+    utils.validate_hash_conf()
+    storage_policy.reload_storage_policies()
+
+    listening = {name: eventlet.listen(("127.0.0.1", 0)) for name in BACKENDS}
+    for name, each in listening.items():
+        builder = RingBuilder(part_power=4, replicas=1, min_part_hours=1)
+        builder.add_dev(
+            {
+                "id": 0,
+                "region": 1,
+                "zone": 1,
+                "ip": "127.0.0.1",
+                "port": each.getsockname()[1],
+                "device": "one",
+                "weight": 1,
+            }
+        )
+        builder.rebalance()
+        builder.get_ring().save(str(FOLDER / f"{name}.ring.gz"))
+    for name, each in listening.items():
+        settings = write(
+            f"{name}.conf",
+            f"""
+            [DEFAULT]
+            swift_dir = {FOLDER}
+            devices = {FOLDER}/devices
+            mount_check = false
+            disable_fallocate = true
+            [pipeline:main]
+            pipeline = {name}-server
+            [app:{name}-server]
+            use = egg:swift#{name}
+            recon_cache_path = {FOLDER}
+            """,
+        )
+        serve(each, loadapp(settings))
+
+    filters = "".join(
+        f"[filter:{name}]\nuse = egg:swift#{name}\n{OPTIONS.get(name, '')}\n" for name in PIPELINE
+    )
+    settings = write(
+        "proxy.conf",
+        f"""
+        [DEFAULT]
+        swift_dir = {FOLDER}
+        [pipeline:main]
+        pipeline = {" ".join(PIPELINE)} proxy-server
+        [app:proxy-server]
+        use = egg:swift#proxy
+        account_autocreate = true
+        allow_account_management = true
+        {filters}
+        """,
+    )
+    proxy, cache = loadapp(settings), Cache()
+
+    def with_cache(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["swift.cache"] = cache
+        return proxy(environ, start_response)
+
+    front = eventlet.listen(("127.0.0.1", 0))
+    serve(front, with_cache)
+    sys.stdout.write(f"{front.getsockname()[1]}\n")
+    sys.stdout.flush()
+    eventlet.tpool.execute(sys.stdin.buffer.read)
+
+
+if __name__ == "__main__":
+    main()
