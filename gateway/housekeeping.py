@@ -22,6 +22,9 @@ RETRY_AFTER_S = 60.0
 # Deletions are told of as they happen. What a crash left behind, here or in another gateway, is
 # found by looking at everything, which reads each row of ``contents``.
 LOOK_AT_ALL_EVERY_S = 3600.0
+# Bytes that no row names are found by listing the store, a thousand in each request to S3.
+LOOK_FOR_STRAYS_EVERY_S = 24 * 3600.0
+STRAY_AFTER_S = 24 * 3600.0
 
 _FIND_NAMESPACES = select(NamespaceRow.id)
 
@@ -48,7 +51,7 @@ class Housekeeper:
     async def run(self) -> None:
         """Work until cancelled. Failures are logged and tried again later."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = strays_due = loop.time()
         while True:
             self._woken.clear()
             if loop.time() >= due:
@@ -56,6 +59,10 @@ class Housekeeper:
                     await self._add_all()
                     due = loop.time() + LOOK_AT_ALL_EVERY_S
             await self._work()
+            if loop.time() >= strays_due:
+                with _logged("looking for bytes that nothing names"):
+                    await self._sweep_strays()
+                    strays_due = loop.time() + LOOK_FOR_STRAYS_EVERY_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_AFTER_S):
                     await self._woken.wait()
@@ -71,9 +78,20 @@ class Housekeeper:
             self._waiting[namespace_id] = None if hashes is None else known | hashes
 
     async def _add_all(self) -> None:
+        for namespace_id in await self._namespace_ids():
+            self._add(namespace_id, None)
+
+    async def _sweep_strays(self) -> None:
+        for namespace_id in await self._namespace_ids():
+            strays = await contents.sweep_strays(
+                self._database, self._blobs, namespace_id, older_than_s=STRAY_AFTER_S
+            )
+            if strays:
+                logger.info("removed bytes of %d writers that failed in %s", strays, namespace_id)
+
+    async def _namespace_ids(self) -> list[str]:
         async with self._database.transaction() as tx:
-            for row in await tx.rows(_FIND_NAMESPACES):
-                self._add(row["id"], None)
+            return [row["id"] for row in await tx.rows(_FIND_NAMESPACES)]
 
     async def _work(self) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from gateway import housekeeping
+from gateway.blobs.store import new_key
 from gateway.buckets import emptying
 from gateway.database.ids import new_id
 from gateway.housekeeping import Housekeeper
@@ -256,3 +258,12 @@ async def add_what_keeps(client: Client, bucket_id: str) -> None:
                 ),
             ],
         )
+
+
+async def test_removes_what_failed_writers_left(client: Client) -> None:
+    key = new_key(client.namespace_id)
+    await client.blobs.put(key, b"left behind")
+    os.utime(client.blobs.path(key), (0, 0))
+
+    async with running(client.housekeeper):
+        await until_nothing_is_left(client)

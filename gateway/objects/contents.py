@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -39,6 +40,7 @@ from gateway.objects.tables import BlobRow, ContentRow, RemovalRow
 
 _NAMESPACE_ID: BindParameter[str] = bindparam("namespace_id")
 _REMOVED_AT_ONCE = 20
+_LOOKED_AT_ONCE = 1000
 _HASHES = bindparam("hashes", type_=ARRAY(Text))
 _KEYS = bindparam("keys", type_=ARRAY(Text))
 _THIS_ONE = (ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == bindparam("hash"))
@@ -175,6 +177,14 @@ _FIND_CONDEMNED = (
     .order_by(RemovalRow.created_at)
     .limit(bindparam("limit"))
 )
+_GIVEN_KEY: ColumnElement[str] = func.unnest(_KEYS, type_=Text).column_valued("given")
+_FIND_STRAYS = select(_GIVEN_KEY.label("key")).where(
+    # Every table in which the key of bytes may be.
+    *(
+        ~exists().where(row.namespace_id == _NAMESPACE_ID, row.key == _GIVEN_KEY)
+        for row in (ContentRow, RemovalRow)
+    )
+)
 _FORGET = delete(RemovalRow).where(
     RemovalRow.namespace_id == _NAMESPACE_ID, RemovalRow.key == any_(_KEYS)
 )
@@ -216,6 +226,44 @@ async def sweep(
         async with database.transaction(namespace_id) as tx:
             await _condemn_if_unnamed(tx, row["hash"])
     return await _remove_condemned(database, store, namespace_id, limit)
+
+
+async def sweep_strays(
+    database: Database, store: BlobStore, namespace_id: str, *, older_than_s: float
+) -> int:
+    """Remove bytes whose key is in no table; return how many there were.
+
+    They are what writers leave that fail between putting bytes and committing a row.
+
+    Args:
+        older_than_s: Spare bytes that came less than this many seconds ago. No transaction may
+            take longer, for until it commits its bytes look the same.
+
+    Raises:
+        Unavailable: The store gives no answer; those before are gone, or condemned.
+    """
+    oldest_spared = datetime.now(UTC) - timedelta(seconds=older_than_s)
+    strays = 0
+    keys: list[str] = []
+    async for each in store.listed(f"{namespace_id}/"):
+        if each.modified_at < oldest_spared:
+            keys.append(each.key)
+        if len(keys) == _LOOKED_AT_ONCE:
+            strays += await _condemn_strays(database, namespace_id, keys)
+            keys.clear()
+    strays += await _condemn_strays(database, namespace_id, keys)
+    while await _remove_condemned(database, store, namespace_id, _LOOKED_AT_ONCE):
+        pass
+    return strays
+
+
+async def _condemn_strays(database: Database, namespace_id: str, keys: Sequence[str]) -> int:
+    async with database.transaction(namespace_id) as tx:
+        found = await tx.rows(_FIND_STRAYS, namespace_id=namespace_id, keys=list(keys))
+        strays = [row["key"] for row in found]
+        if strays:
+            await condemn(tx, strays)
+    return len(strays)
 
 
 async def _condemn_if_unnamed(tx: Transaction, content_hash: str) -> None:
