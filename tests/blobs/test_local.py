@@ -3,14 +3,14 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
-from gateway.blobs.store import BlobStore, new_key
+from gateway.blobs.store import BlobStore, NoBytes, new_key
 from gateway.errors import Unavailable
 
 KEY = new_key("ns_a")
@@ -114,11 +114,23 @@ async def test_check_leaves_nothing_behind(folder: Path, store: BlobStore) -> No
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def first_of(given: AsyncIterator[object]) -> object:
+    return await anext(given)
+
+
 ASKING: dict[str, Callable[[BlobStore], Awaitable[object]]] = {
     "put": lambda store: store.put(KEY, b"hello"),
+    "put_stream": lambda store: store.put_stream(KEY, chunks(b"hello")),
+    "copy": lambda store: store.copy(KEY, new_key("ns_b")),
     "size": lambda store: store.size(KEY),
     "read": lambda store: store.read(KEY),
+    "stream": lambda store: first_of(store.stream(KEY)),
     "delete": lambda store: store.delete(KEY),
+    "listed": lambda store: first_of(store.listed("")),
 }
 
 
@@ -173,3 +185,43 @@ async def test_being_cancelled_waits_for_what_has_begun(store: LocalBlobStore) -
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert waited
+
+
+async def test_a_stream_that_fails_leaves_no_draft(folder: Path, store: LocalBlobStore) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"hel"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.put_stream(KEY, broken())
+
+    assert drafts(folder) == []
+
+
+async def test_an_upload_in_parts_outlives_a_restart(folder: Path, store: LocalBlobStore) -> None:
+    parts_id = await store.begin_parts(KEY, mime_type="image/png")
+    await store.put_part(KEY, parts_id, 1, chunks(b"hello"), size_bytes=5)
+
+    again = opened(folder)
+    await again.join_parts(KEY, parts_id, await again.parts(KEY, parts_id))
+
+    assert await again.read(KEY) == b"hello"
+    assert list((folder / "parts").iterdir()) == []
+
+
+@pytest.mark.parametrize("parts_id", ["../../o", "/etc", "", "a\0"])
+async def test_no_id_of_parts_becomes_a_path(store: LocalBlobStore, parts_id: str) -> None:
+    await store.put(KEY, b"hello")
+
+    with pytest.raises(NoBytes):
+        await store.parts(KEY, parts_id)
+    await store.abort_parts(KEY, parts_id)
+
+    assert await store.read(KEY) == b"hello"
+
+
+async def test_parts_belong_to_one_key(store: LocalBlobStore) -> None:
+    parts_id = await store.begin_parts(KEY, mime_type="image/png")
+
+    with pytest.raises(NoBytes):
+        await store.put_part(new_key("ns_a"), parts_id, 1, chunks(b"hello"), size_bytes=5)

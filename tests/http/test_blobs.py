@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiohttp import ClientSession, parse_content_disposition, web
@@ -17,6 +17,7 @@ from yarl import URL
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import Link, UrlSigner
 from gateway.blobs.store import new_key
+from gateway.http import blobs
 from gateway.http.blobs import blob_routes
 
 DATA = bytes(range(256))
@@ -43,14 +44,21 @@ class Answer:
 class Server:
     """A store behind a real port, holding ``DATA``."""
 
-    def __init__(self, store: LocalBlobStore, session: ClientSession) -> None:
+    def __init__(self, store: LocalBlobStore, folder: Path, session: ClientSession) -> None:
         self.store = store
+        self.folder = folder
         self._session = session
 
     def link(self, filename: str | None = "a.png", mime_type: str | None = "image/png") -> str:
         return self.store.download_url(
             KEY, expires_in_s=3600, filename=filename, mime_type=mime_type
         )
+
+    async def until_drafts(self, count: int) -> None:
+        """Return once so many uploads are being written."""
+        async with asyncio.timeout(20):
+            while count != len(list((self.folder / "tmp").iterdir())):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async def ask(self, url: str, method: str = "GET", **headers: str) -> Answer:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -70,7 +78,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     await runner.setup()
     await web.SockSite(runner, listening).start()
     async with ClientSession() as session:
-        yield Server(store, session)
+        yield Server(store, tmp_path / "blobs", session)
     await runner.cleanup()
 
 
@@ -268,3 +276,87 @@ async def test_serves_many_at_once(server: Server) -> None:
     answers = await asyncio.gather(*(server.ask(url) for _ in range(8)))
 
     assert all(answer.body == data for answer in answers)
+
+
+class Uploading:
+    """A connection on which a PUT of ``DATA`` has begun."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def begun(cls, server: Server, key: str, *, length: str) -> Self:
+        target = server.store.upload_target(
+            key, expires_in_s=60, size_bytes=len(DATA), mime_type="image/png", sha256=None
+        )
+        url = URL(target.url, encoded=True)
+        uploading = cls(*await asyncio.open_connection(url.host, url.port))
+        head = f"PUT {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host}\r\n{length}\r\n"
+        uploading.send(f"{head}Content-Type: image/png\r\nConnection: close\r\n\r\n".encode())
+        return uploading
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def answer(self) -> bytes:
+        """Return all that comes back, and hang up."""
+        found = await self.reader.read()
+        await self.hang_up()
+        return found
+
+    async def hang_up(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+
+async def test_an_upload_needs_its_length(server: Server) -> None:
+    key = new_key("ns_a")
+    uploading = await Uploading.begun(server, key, length="Transfer-Encoding: chunked")
+    uploading.send(b"100\r\n" + DATA + b"\r\n0\r\n\r\n")
+
+    answer = await uploading.answer()
+
+    assert answer.startswith(b"HTTP/1.1 411 ")
+    assert b"Content-Length is missing" in answer
+    assert await server.store.size(key) is None
+
+
+async def test_nothing_is_kept_of_an_upload_that_breaks_off(server: Server) -> None:
+    key = new_key("ns_a")
+    uploading = await Uploading.begun(server, key, length=f"Content-Length: {len(DATA)}")
+    uploading.send(DATA[:100])
+    await server.until_drafts(1)
+
+    await uploading.hang_up()
+
+    await server.until_drafts(0)
+    assert await server.store.size(key) is None
+
+
+async def test_an_upload_that_stalls_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "STALL_S", 0.05)
+    key = new_key("ns_a")
+    uploading = await Uploading.begun(server, key, length=f"Content-Length: {len(DATA)}")
+    uploading.send(DATA[:100])
+
+    answer = await uploading.answer()
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert await server.store.size(key) is None
+    await server.until_drafts(0)
+
+
+async def test_a_disk_that_refuses_is_told(server: Server) -> None:
+    key = new_key("ns_a")
+    (server.folder / "tmp").rmdir()
+    uploading = await Uploading.begun(server, key, length=f"Content-Length: {len(DATA)}")
+    uploading.send(DATA)
+
+    answer = await uploading.answer()
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"UNAVAILABLE" in answer
+    assert str(server.folder).encode() not in answer
