@@ -10,7 +10,8 @@ GatewayError                  code for programs, message for people
 │   ├── VersionMismatch       VERSION_MISMATCH  the caller's ``expectedVersion`` is old
 │   ├── Locked                LOCKED            the bucket is read-only
 │   ├── BadState              BAD_STATE         not from the status it has
-│   └── TooLarge              TOO_LARGE         beyond a limit
+│   ├── TooLarge              TOO_LARGE         beyond a limit
+│   └── FetchFailed           FETCH_FAILED      a URL whose bytes cannot be had
 ├── Refused                   several UserFailures at once
 └── RequestFailure            nothing in the input mends it: a top-level error
     ├── Unauthenticated       UNAUTHENTICATED
@@ -151,6 +152,12 @@ class TooLarge(UserFailure):
     """A value beyond its limit; the message names both."""
 
     code = "TOO_LARGE"
+
+
+class FetchFailed(UserFailure):
+    """A URL whose bytes cannot be had; the message names it, without its query, and says why."""
+
+    code = "FETCH_FAILED"
 
 
 class Refused(GatewayError):

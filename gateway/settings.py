@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 PREFIX = "GATEWAY_"
+FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-
-
-_URLS = ("public_url", "s3_endpoint", "s3_public_endpoint")
 _ADDRESSINGS = ("path", "virtual")
 _BOTH_OR_NEITHER = (("s3_access_key", "s3_secret_key"), ("s3_secret_key", "s3_access_key"))
 
@@ -21,8 +20,53 @@ class InvalidSetting(ValueError):
     """A variable in the environment that cannot be read; the message names it."""
 
 
-def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
-    return field(default=default, metadata={"description": description}, repr=not is_secret)
+def read_schemes(text: str) -> frozenset[str]:
+    """Return the schemes in a list such as ``http,https``."""
+    schemes = frozenset(_items(text.lower()))
+    if not schemes or not schemes <= FETCHED_SCHEMES:
+        raise ValueError("it has to be http, https, or both with a comma between")
+    return schemes
+
+
+def read_ports(text: str) -> frozenset[int]:
+    """Return the ports in a list such as ``80,443``."""
+    items = _items(text)
+    if not items or not all(each.isdecimal() and 0 < int(each) < 65_536 for each in items):
+        raise ValueError("it has to be ports from 1 to 65535 with commas between")
+    return frozenset(map(int, items))
+
+
+def read_networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """Return the networks in a list such as ``10.1.0.0/16,fd12::/16``."""
+    try:
+        return [ip_network(each) for each in _items(text)]
+    except ValueError as error:
+        raise ValueError(f"it has to be networks with commas between ({error})") from error
+
+
+def _items(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _read_address(text: str) -> None:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it has to begin with http:// or https://")
+
+
+def _read_addressing(text: str) -> None:
+    if text not in _ADDRESSINGS:
+        raise ValueError(f"it has to be {' or '.join(_ADDRESSINGS)}")
+
+
+def _setting(
+    default: Any,
+    description: str,
+    *,
+    read: Callable[[str], object] | None = None,
+    is_secret: bool = False,
+) -> Any:
+    metadata = {"description": description, "read": read}
+    return field(default=default, metadata=metadata, repr=not is_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +81,18 @@ class Settings:
         "", "folder of the programs of the private PostgreSQL; empty: the newest that is found"
     )
     public_url: str = _setting(
-        "", "where clients reach the gateway, for links; empty: the address it listens on"
+        "",
+        "where clients reach the gateway, for links; empty: the address it listens on",
+        read=_read_address,
     )
     s3_bucket: str = _setting(
         "", "bucket of S3 that keeps the bytes; empty: the state folder keeps them"
     )
-    s3_endpoint: str = _setting("", "http(s)://… of the S3 server; empty: AWS")
+    s3_endpoint: str = _setting("", "http(s)://… of the S3 server; empty: AWS", read=_read_address)
     s3_public_endpoint: str = _setting(
-        "", "where clients reach the S3 server, for links; empty: GATEWAY_S3_ENDPOINT"
+        "",
+        "where clients reach the S3 server, for links; empty: GATEWAY_S3_ENDPOINT",
+        read=_read_address,
     )
     s3_region: str = _setting(
         "", "region of the bucket; empty: what AWS_REGION or its files say, or else us-east-1"
@@ -54,7 +102,9 @@ class Settings:
     )
     s3_secret_key: str = _setting("", "secret key for S3, with the access key", is_secret=True)
     s3_addressing: str = _setting(
-        "", "path or virtual: the bucket in the path or in the host's name; empty: virtual for AWS"
+        "",
+        "path or virtual: the bucket in the path or in the host's name; empty: virtual for AWS",
+        read=_read_addressing,
     )
     s3_prefix: str = _setting("", "begins every key, so that the bucket may hold other things too")
     trusted_documents: str = _setting(
@@ -70,6 +120,19 @@ class Settings:
     )
     max_blobs_per_object: int = _setting(100, "blobs of one object, at most")
     max_name_characters: int = _setting(255, "length of a name, at most")
+    max_source_bytes: int = _setting(5 * 1024**3, "size of one file fetched from a URL, at most")
+    fetch_schemes: str = _setting(
+        "http,https", "how URLs to fetch from may begin", read=read_schemes
+    )
+    fetch_ports: str = _setting("80,443", "ports that are fetched from", read=read_ports)
+    fetch_allow_networks: str = _setting(
+        "",
+        "networks to fetch from although they are not public, as in 10.1.0.0/16,fd12::/16",
+        read=read_networks,
+    )
+    fetch_connect_s: int = _setting(10, "seconds to look up a host and connect to it, at most")
+    fetch_idle_s: int = _setting(30, "seconds without a byte until a fetch is given up")
+    fetch_total_s: int = _setting(3600, "seconds for the whole of a fetch, at most")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -89,7 +152,7 @@ class Settings:
                 known = ", ".join(PREFIX + each.upper() for each in fields)
                 raise InvalidSetting(f"{variable} is no setting; the settings are {known}")
             if text:  # a variable that is set to nothing is as good as not set
-                values[name] = _parse(variable, text, type(fields[name].default))
+                values[name] = _parse(variable, text, fields[name])
         _check_s3(values)
         return cls(**values)
 
@@ -108,12 +171,13 @@ def _check_s3(values: Mapping[str, Any]) -> None:
             )
 
 
-def _parse(variable: str, text: str, kind: type) -> Any:
-    name = variable.removeprefix(PREFIX).lower()
-    if name == "s3_addressing" and text not in _ADDRESSINGS:
-        raise InvalidSetting(f"{variable} is {text!r}; it has to be {' or '.join(_ADDRESSINGS)}")
-    if name in _URLS and not text.startswith(("http://", "https://")):
-        raise InvalidSetting(f"{variable} is {text!r}; it has to begin with http:// or https://")
+def _parse(variable: str, text: str, setting: dataclasses.Field[Any]) -> Any:
+    if read := setting.metadata["read"]:
+        try:
+            read(text)
+        except ValueError as error:
+            raise InvalidSetting(f"{variable} is {text!r}; {error}") from error
+    kind = type(setting.default)
     if kind is bool:
         if text.lower() not in _BOOLEANS:
             raise InvalidSetting(f"{variable} is {text!r}; it has to be true or false")

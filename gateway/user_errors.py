@@ -27,6 +27,7 @@ class ErrorCode(Word):
     LOCKED = "LOCKED", "The bucket is read-only."
     BAD_STATE = "BAD_STATE", "The status it has does not allow this."
     TOO_LARGE = "TOO_LARGE", "A value beyond its limit."
+    FETCH_FAILED = "FETCH_FAILED", "A URL whose bytes cannot be had."
 
 
 @strawberry.interface(description="Something in the input that the caller can mend.")

@@ -179,6 +179,31 @@ def test_settings_show_no_secret() -> None:
     assert "hidden" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "right"),
+    [
+        ("SCHEMES", "ftp", "http, https, or both"),
+        ("SCHEMES", ",", "http, https, or both"),
+        ("PORTS", "80,", ""),
+        ("PORTS", "https", "ports from 1 to 65535"),
+        ("PORTS", "65536", "ports from 1 to 65535"),
+        ("PORTS", ",", "ports from 1 to 65535"),
+        ("ALLOW_NETWORKS", "10.0.0.0/8, fd00::/8", ""),
+        ("ALLOW_NETWORKS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
+        ("ALLOW_NETWORKS", "inside", "networks with commas between"),
+    ],
+)
+def test_what_may_be_fetched_is_listed_with_commas(name: str, text: str, right: str) -> None:
+    variables = {f"GATEWAY_FETCH_{name}": text}
+    if right:
+        with pytest.raises(InvalidSetting) as raised:
+            Settings.from_environment(variables)
+        assert str(raised.value).startswith(f"GATEWAY_FETCH_{name} is {text!r}; it has to be ")
+        assert right in str(raised.value)
+    else:
+        assert Settings.from_environment(variables) != Settings()
+
+
 def test_what_is_set_to_nothing_is_not_set() -> None:
     variables = dict.fromkeys(("GATEWAY_PUBLIC_URL", "GATEWAY_MAX_BODY_BYTES"), "")
 
