@@ -17,6 +17,9 @@ from gateway.context import Context
 from gateway.database import migrate
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
+from gateway.fetching.addresses import Addresses
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
 from gateway.http.health import Check, health_routes
@@ -27,7 +30,13 @@ from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
-from gateway.settings import InvalidSetting, Settings
+from gateway.settings import (
+    InvalidSetting,
+    Settings,
+    read_networks,
+    read_ports,
+    read_schemes,
+)
 from gateway.trusted import TrustedDocument, read_trusted
 
 GRAPHQL = "/graphql"
@@ -49,6 +58,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
         blobs_per_object=settings.max_blobs_per_object,
         name_characters=settings.max_name_characters,
     )
+    fetcher = Fetcher(_fetch_rules(settings))
     authenticator = Authenticator(database)
     housekeeper = Housekeeper(database, blobs)
 
@@ -58,6 +68,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
             database=database,
             reader=reader,
             blobs=blobs,
+            fetcher=fetcher,
             limits=limits,
             authenticator=authenticator,
             housekeeper=housekeeper,
@@ -112,6 +123,18 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
             "GATEWAY_TRUSTED_DOCUMENTS_ONLY needs GATEWAY_TRUSTED_DOCUMENTS, the folder they are in"
         )
     return {}
+
+
+def _fetch_rules(settings: Settings) -> FetchRules:
+    return FetchRules(
+        schemes=read_schemes(settings.fetch_schemes),
+        ports=read_ports(settings.fetch_ports),
+        addresses=Addresses(read_networks(settings.fetch_allow_networks)),
+        most_bytes=settings.max_source_bytes,
+        connect_s=settings.fetch_connect_s,
+        idle_s=settings.fetch_idle_s,
+        total_s=settings.fetch_total_s,
+    )
 
 
 def _readiness(database: Database, blobs: BlobStore) -> dict[str, Check]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.blobs.store import BlobStore
 from gateway.caller import Caller
 from gateway.database.pool import Database, Transaction
+from gateway.fetching.fetcher import Fetcher
 from gateway.limits import Limits
 from gateway.planner.reader import Reader
 
@@ -25,6 +26,7 @@ class Context:
     database: Database
     reader: Reader
     blobs: BlobStore
+    fetcher: Fetcher
     limits: Limits
     authenticator: Authenticator
     housekeeper: Housekeeper

@@ -177,7 +177,7 @@ def _parse(variable: str, text: str, setting: dataclasses.Field[Any]) -> Any:
             read(text)
         except ValueError as error:
             raise InvalidSetting(f"{variable} is {text!r}; {error}") from error
-    kind = type(setting.default)
+    kind: type = type(setting.default)
     if kind is bool:
         if text.lower() not in _BOOLEANS:
             raise InvalidSetting(f"{variable} is {text!r}; it has to be true or false")

@@ -22,6 +22,8 @@ from gateway.database.base import Row
 from gateway.database.ids import new_id
 from gateway.database.pool import Database
 from gateway.enums import Permission
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
@@ -54,6 +56,10 @@ def _schema() -> GatewaySchema:
     return make_schema()
 
 
+async def _nowhere(_: str) -> list[str]:
+    return []  # tests have no network
+
+
 class Client:
     """Sends operations as one caller, in one namespace."""
 
@@ -65,6 +71,7 @@ class Client:
         self.blob_folder = blob_folder
         self.caller = caller
         self.limits = Limits()
+        self.fetcher = Fetcher(FetchRules(), look_up=_nowhere)
         self.housekeeper = Housekeeper(database, blobs)
         self._reader = Reader(database)
         self._authenticator = Authenticator(database)
@@ -134,6 +141,7 @@ class Client:
             database=self.database,
             reader=self._reader,
             blobs=self.blobs,
+            fetcher=self.fetcher,
             limits=self.limits,
             authenticator=self._authenticator,
             housekeeper=self.housekeeper,

@@ -23,7 +23,7 @@ id objectId bucketId keyPrefix metadata contentHash status error skipDuplicates 
 documentCount createdAt updatedAt
 sourceDetails { type sourceId }
 blobs {
-  id property type keyPrefix properties sharedBy presignedUrl
+  id property type keyPrefix properties sourceUrl sharedBy presignedUrl
   details { filename sizeBytes mimeType hash }
 }
 """

@@ -16,6 +16,8 @@ from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database.pool import Database, open_database
 from gateway.enums import Permission
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
@@ -87,6 +89,7 @@ async def _execute(
         database=recorder.database,
         reader=recorder,
         blobs=blobs,
+        fetcher=Fetcher(FetchRules()),
         limits=Limits(),
         authenticator=Authenticator(recorder.database),
         housekeeper=Housekeeper(recorder.database, blobs),

@@ -226,7 +226,8 @@ class LocalBlobStore:
         self, chunks: AsyncIterator[bytes], measure: Measure
     ) -> AsyncIterator[Draft]:
         """Give a draft of all that came, measured; after the block it is gone, unless moved."""
-        draft = await in_thread(Draft, self._drafts)
+        with files.translated():  # not in a thread: who is cancelled there would leave it behind
+            draft = Draft(self._drafts)
 
         def write(chunk: bytes) -> None:
             measure.add(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from gateway.fetching.addresses import Addresses
@@ -18,7 +19,7 @@ class FetchRules:
     """
 
     schemes: frozenset[str] = frozenset({"http", "https"})
-    ports: frozenset[int] = frozenset({80, 443})
+    ports: Collection[int] = frozenset({80, 443})
     addresses: Addresses = field(default_factory=Addresses)
     most_bytes: int = 5 * 1024**3
     connect_s: float = 10

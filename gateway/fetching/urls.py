@@ -53,6 +53,8 @@ def read_url(text: str, rules: FetchRules) -> URL:
     host, given_port = _read_authority(authority)
     usual_port = _USUAL_PORTS[scheme]
     port = int(given_port or usual_port)
+    if not 0 < port < 65_536:
+        raise BadUrl(f"leads to port {port}; ports go from 1 to 65535")
     if port not in rules.ports:
         raise BadUrl(f"leads to port {port}; it has to be {_any_of(map(str, rules.ports))}")
     return URL.build(

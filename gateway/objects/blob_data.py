@@ -1,4 +1,4 @@
-"""Reads the ``data`` of a blob: bytes, text or structured data."""
+"""Reads the ``data`` of a blob: bytes, text, structured data, or a URL of bytes elsewhere."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from gateway.checks import check_json, check_name, check_text, kind_of
 from gateway.enums import FieldType
-from gateway.errors import InvalidInput, TooLarge
+from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.objects.canonical_json import canonical_json
 from gateway.objects.inline_bytes import DataUri, decode_base64, decode_data_uri, is_data_uri
-from gateway.objects.mime_types import check_fits, check_mime_type, guess
+from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
 
 MOST_FILENAME_CHARACTERS = 255
 
@@ -27,10 +28,32 @@ _BYTES = {
     FieldType.BINARY,
 }
 _ROOT = ("data",)
+_URL_KEYS = ("url", "filename")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PATH = re.compile(r"[^:]+://[^/?#]*([^?#]*)")
 _HOW_BYTES_ARE_SENT = (
     'bytes are sent as base64 ({"base64": "…"}) or as a data URI ("data:image/png;base64,…")'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where bytes are that a request names and does not bring.
+
+    Args:
+        path: Where the URL stands in the blob.
+        filename, mime_type: As the sender declares them.
+    """
+
+    url: str
+    path: tuple[str, ...]
+    filename: str | None = None
+    mime_type: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        """The URL's scheme, in lower case."""
+        return self.url.partition("://")[0].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +61,32 @@ class BlobContent:
     """What a blob holds.
 
     Args:
-        data: The bytes for the store; None for structured data, which is in ``properties`` whole.
+        data: The bytes for the store; None if they are there already or stay elsewhere, and for
+            structured data, which is in ``properties`` whole.
+        mime_type, size_bytes, hash: None if it is not known, as of bytes that stay elsewhere.
         hash: SHA-256 of the bytes, or of the structured data's canonical JSON, as lower-case hex.
+        source: From where the bytes come, or where they stay.
+        key: Under which key the store has the bytes already.
     """
 
     data: bytes | None = field(repr=False)
     properties: dict[str, Any]
     filename: str | None
-    mime_type: str
-    size_bytes: int
-    hash: str
+    mime_type: str | None
+    size_bytes: int | None
+    hash: str | None
+    source: Source | None = None
+    key: str | None = None
+
+    @property
+    def has_bytes(self) -> bool:
+        """Tell whether the store has the bytes, or gets them."""
+        return self.data is not None or self.key is not None
 
 
-def read(data: Any, field_type: FieldType, *, limit_bytes: int) -> BlobContent:
+def read(
+    data: Any, field_type: FieldType, *, limit_bytes: int, may_be_elsewhere: bool = False
+) -> BlobContent:
     """Return what the ``data`` of a blob means.
 
     In this order: an object with ``base64``, with ``url`` or with a URL as ``filename`` names
@@ -61,20 +97,33 @@ def read(data: Any, field_type: FieldType, *, limit_bytes: int) -> BlobContent:
         data: As JSON has it.
         field_type: The type of the blob.
         limit_bytes: Size of the decoded bytes, or of the structured data, at most.
+        may_be_elsewhere: Whether a URL may name bytes that are not in the request; the content then
+            has a ``source``, which is not looked at here.
 
     Raises:
         InvalidInput: It cannot be read; its path begins with ``data``.
         TooLarge: Over ``limit_bytes``, or too long a name.
     """
     if isinstance(data, dict) and (sources := _sources(data)):
-        return _read_object(data, sources, field_type, limit_bytes=limit_bytes)
+        return _read_object(
+            data, sources, field_type, limit_bytes=limit_bytes, may_be_elsewhere=may_be_elsewhere
+        )
     if isinstance(data, str) and field_type in _TEXT:
         return _read_text(data, limit_bytes=limit_bytes)
     if isinstance(data, str) and field_type in _BYTES:
+        if may_be_elsewhere and _is_url(data):
+            return _elsewhere(Source(data, _ROOT), {}, field_type)
         found = _read_uri(data, _ROOT, field_type, limit_bytes=limit_bytes)
         mime_type = found.mime_type or guess(found.data, filename=None, field_type=field_type)
         return _of_bytes(found.data, {}, filename=None, mime_type=mime_type)
     return _read_structured(data, limit_bytes=limit_bytes)
+
+
+def may_name_url(data: Any) -> bool:
+    """Tell whether ``data`` can have a ``source``; its type has the last word."""
+    if isinstance(data, dict):
+        return any(_is_url(data.get(key)) for key in _URL_KEYS)
+    return _is_url(data)
 
 
 def merged_properties(content: BlobContent, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +150,14 @@ def check_filename(value: Any, path: Sequence[str]) -> str:
     return name
 
 
+def usable_filename(name: str | None) -> str | None:
+    """Return the name if ``check_filename`` lets it pass."""
+    try:
+        return check_filename(name, _ROOT)
+    except UserFailure:
+        return None
+
+
 def _sources(data: dict[str, Any]) -> list[str]:
     """Return the keys that name bytes."""
     names: list[str] = [key for key in ("base64", "url") if key in data]
@@ -111,7 +168,12 @@ def _sources(data: dict[str, Any]) -> list[str]:
 
 
 def _read_object(
-    data: dict[str, Any], sources: list[str], field_type: FieldType, *, limit_bytes: int
+    data: dict[str, Any],
+    sources: list[str],
+    field_type: FieldType,
+    *,
+    limit_bytes: int,
+    may_be_elsewhere: bool,
 ) -> BlobContent:
     given = [key for key in sources if data[key] is not None]
     if len(given) > 1:
@@ -119,18 +181,22 @@ def _read_object(
             f"{' and '.join(given)} each name bytes; exactly one of them is needed", _ROOT
         )
     source = given[0] if given else sources[0]
-    found = _read_source(data[source], source, field_type, limit_bytes=limit_bytes)
+    found = None
+    if not (may_be_elsewhere and source in _URL_KEYS and _is_url(data[source])):
+        found = _read_source(data[source], source, field_type, limit_bytes=limit_bytes)
 
     rest = {key: value for key, value in data.items() if key not in sources}
     filename = rest.pop("filename", None)
     if filename is not None:
         check_filename(filename, (*_ROOT, "filename"))
-    mime_type = (
-        _pop_mime_type(rest, field_type)
-        or found.mime_type
-        or guess(found.data, filename=filename, field_type=field_type)
-    )
+    declared = _pop_mime_type(rest, field_type)
     check_json(rest, _ROOT, most_bytes=limit_bytes)
+    if found is None:
+        elsewhere = Source(data[source], (*_ROOT, source), filename, declared)
+        return _elsewhere(elsewhere, rest, field_type)
+    mime_type = (
+        declared or found.mime_type or guess(found.data, filename=filename, field_type=field_type)
+    )
     return _of_bytes(found.data, rest, filename=filename, mime_type=mime_type)
 
 
@@ -158,7 +224,36 @@ def _read_uri(
 
 
 def _is_uri(text: str) -> bool:
-    return is_data_uri(text) or _URL.match(text) is not None
+    return is_data_uri(text) or _is_url(text)
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and not is_data_uri(value) and _URL.match(value) is not None
+
+
+def _elsewhere(source: Source, properties: dict[str, Any], field_type: FieldType) -> BlobContent:
+    """Return content of which nothing is known but its name."""
+    filename = source.filename or _name_in(source)
+    guessed = guess(b"", filename=filename, field_type=field_type)
+    return BlobContent(
+        data=None,
+        properties=properties,
+        filename=filename,
+        mime_type=source.mime_type or (None if guessed == UNKNOWN else guessed),
+        size_bytes=None,
+        hash=None,
+        source=source,
+    )
+
+
+def _name_in(source: Source) -> str | None:
+    """Return the last part of the URL's path, if it can name a file."""
+    if source.scheme == "s3":  # a key is no text that was escaped
+        name = source.url.rpartition("/")[2]
+    else:
+        path = _PATH.match(source.url)
+        name = unquote(path[1].rpartition("/")[2]) if path else ""
+    return usable_filename(name)
 
 
 def _pop_mime_type(rest: dict[str, Any], field_type: FieldType) -> str | None:

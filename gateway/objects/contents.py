@@ -8,7 +8,7 @@ be late (decision 0006).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -52,6 +53,19 @@ _HOLD = (
     .order_by(ContentRow.hash)
     .with_for_update(read=True, key_share=True)
 )
+_HOLD_ALONE = _HOLD.with_for_update()
+
+
+def _renew_statement() -> Any:
+    new = func.unnest(_HASHES, _KEYS).table_valued("hash", "key").render_derived()
+    return (
+        update(ContentRow)
+        .values(key=new.c.key)
+        .where(ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == new.c.hash)
+    )
+
+
+_RENEW = _renew_statement()
 
 
 def _add_statement() -> Any:
@@ -79,23 +93,36 @@ _CONDEMN = (
 )
 
 
-async def keep(tx: Transaction, store: BlobStore, *, contents: Sequence[BlobContent]) -> None:
+async def keep(
+    tx: Transaction,
+    store: BlobStore,
+    *,
+    contents: Sequence[BlobContent],
+    renewed: Collection[str] = (),
+) -> None:
     """See to it that the store has the bytes of all contents, before rows name them in ``tx``.
 
     If ``tx`` is rolled back afterwards, new bytes stay in the store under keys that no row has;
-    ``sweep_strays`` finds them.
+    ``sweep_strays`` finds them. Bytes that came before and are not needed are removed.
+
+    Args:
+        renewed: Hashes of those that get the new bytes even where the namespace has the same.
 
     Raises:
         Unavailable: The store cannot keep them; roll ``tx`` back.
     """
-    data = {each.hash: each.data for each in contents if each.data is not None}
+    brought = {each.key: each.hash for each in contents if each.key and each.hash}
+    data = {each.hash: each.data for each in contents if each.hash and each.data is not None}
+    sizes = {each.hash: each.size_bytes or 0 for each in contents if each.hash and each.has_bytes}
     new = {content_hash: new_key(tx.namespace_id) for content_hash in data}
-    sizes = {content_hash: len(each) for content_hash, each in data.items()}
-    kept = await _claim(tx, new, sizes)
+    new |= {content_hash: key for key, content_hash in brought.items()}
+    kept = await _claim(tx, new, sizes, renewed=renewed)
+    if spare := [key for key, content_hash in brought.items() if kept[content_hash] != key]:
+        await condemn(tx, spare)
     await _all(
         store.put(key, data[content_hash])
         for content_hash, key in new.items()
-        if kept[content_hash] == key
+        if kept[content_hash] == key and key not in brought
     )
 
 
@@ -125,17 +152,24 @@ async def condemn(tx: Transaction, keys: Sequence[str]) -> None:
 
 
 async def _claim(
-    tx: Transaction, keys: Mapping[str, str], sizes: Mapping[str, int]
+    tx: Transaction,
+    keys: Mapping[str, str],
+    sizes: Mapping[str, int],
+    *,
+    renewed: Collection[str] = (),
 ) -> dict[str, str]:
     """Hold the contents of these hashes until ``tx`` ends; return the key that each has.
 
     Args:
         keys, sizes: For each hash, the key that it gets and its size, if it is new.
+        renewed: Hashes that get their key even if they are not new.
     """
     if not keys:
         return {}
     values = {"namespace_id": tx.namespace_id}
-    kept = {row["hash"]: row["key"] for row in await tx.rows(_HOLD, hashes=list(keys), **values)}
+    # Two that held a row together could not both change it.
+    hold = _HOLD_ALONE if renewed else _HOLD
+    kept = {row["hash"]: row["key"] for row in await tx.rows(hold, hashes=list(keys), **values)}
     new = [each for each in keys if each not in kept]
     if new:
         added = await tx.rows(
@@ -146,6 +180,11 @@ async def _claim(
             **values,
         )
         kept |= {row["hash"]: row["key"] for row in added}
+    again = [each for each in renewed if each in keys and kept[each] != keys[each]]
+    if again:
+        await tx.run(_RENEW, hashes=again, keys=[keys[each] for each in again], **values)
+        await condemn(tx, [kept[each] for each in again])
+        kept |= {each: keys[each] for each in again}
     return kept
 
 

@@ -12,7 +12,7 @@ from gateway.buckets import holding
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
 from gateway.limits import Limits
-from gateway.objects import contents, new_blobs, new_objects, several
+from gateway.objects import new_blobs, new_objects, several
 from gateway.objects.drafts import blob_columns
 from gateway.objects.new_blobs import NewBlob
 from gateway.objects.new_objects import GivenObject
@@ -42,6 +42,7 @@ _BLOB_COLUMNS = (
     BlobRow.mime_type,
     BlobRow.hash,
     BlobRow.has_bytes,
+    BlobRow.source_url,
 )
 
 
@@ -110,7 +111,7 @@ async def create_object(
     skipped: list[str] = []
     if given.skip_duplicates:
         made, skipped = await new_blobs.without_duplicates(tx, made, bucket_id=bucket_id)
-    await contents.keep(tx, store, contents=[blob.content for blob in made])
+    await new_blobs.keep(tx, store, new.blobs, wanted={blob.content.hash for blob in made})
     object_id = new_id("obj")
     await tx.run(
         _ADD_WITH_BLOBS if made else _ADD,
@@ -120,7 +121,7 @@ async def create_object(
         key_prefix=given.key_prefix,
         metadata=new.metadata,
         content_hash=new_blobs.content_hash(blob.content.hash for blob in made),
-        size_bytes=sum(blob.content.size_bytes for blob in made),
+        size_bytes=sum(blob.content.size_bytes or 0 for blob in made),
         skip_duplicates=given.skip_duplicates,
         **_arrays(made),
     )

@@ -23,18 +23,20 @@ class Holders:
     """Which blobs of a bucket have a content, where somebody asks for it."""
 
     def __init__(self) -> None:
-        self._ids: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._ids: defaultdict[tuple[str, str | None], dict[str, None]] = defaultdict(dict)
 
-    def add(self, bucket_id: str, hash: str, blob_id: str) -> None:
+    def add(self, bucket_id: str, hash: str | None, blob_id: str) -> None:
         """Say that a blob has a content now."""
         self._ids[bucket_id, hash][blob_id] = None
 
-    def remove(self, bucket_id: str, hash: str, blob_id: str) -> None:
+    def remove(self, bucket_id: str, hash: str | None, blob_id: str) -> None:
         """Say that it has it no more."""
         self._ids[bucket_id, hash].pop(blob_id, None)
 
-    def first(self, bucket_id: str, hash: str) -> str | None:
+    def first(self, bucket_id: str, hash: str | None) -> str | None:
         """Return the blob that has had a content for longest."""
+        if hash is None:  # of bytes that stay elsewhere nobody knows what they are
+            return None
         return next(iter(self._ids[bucket_id, hash]), None)
 
 
@@ -156,7 +158,7 @@ class Draft:
     def _set_blobs(self, blobs: list[Columns]) -> None:
         self.blobs = blobs
         self.content_hash = content_hash(blob["hash"] for blob in blobs)
-        self.size_bytes = sum(blob["size_bytes"] for blob in blobs)
+        self.size_bytes = sum(blob["size_bytes"] or 0 for blob in blobs)
 
     def _marks(self) -> bytes:
         return _text([self.key_prefix, self.skip_duplicates, self.metadata, self.blobs])
@@ -176,7 +178,8 @@ def blob_columns(blob: NewBlob, position: int) -> Columns:
         "size_bytes": content.size_bytes,
         "mime_type": content.mime_type,
         "hash": content.hash,
-        "has_bytes": content.data is not None,
+        "has_bytes": content.has_bytes,
+        "source_url": None if content.source is None else content.source.url,
     }
 
 
@@ -202,7 +205,7 @@ def _replaced(
     for each in new:
         place = places[each.property].popleft() if places[each.property] else None
         content = each.content.hash
-        if place and place["hash"] == content:
+        if place and content is not None and place["hash"] == content:
             holder: str | None = place["id"]
         else:
             holder = holders.first(bucket_id, content)

@@ -16,15 +16,22 @@ class CreateBlobInput:
     )
     data: JSON | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The content: `{base64, mime_type?, filename?, …}`; a data URI (image, audio,"
-        " video, pdf, excel, binary) or the text itself (text, string); anything else is structured"
-        " data.",
+        description="The content: `{base64, mime_type?, filename?, …}` or `{url, mime_type?,"
+        " filename?, …}`; a data URI or a URL (image, audio, video, pdf, excel, binary) or the text"
+        " itself (text, string); anything else is structured data. URLs are http:// or https://,"
+        " whose bytes are fetched, or s3://, which stay where they are.",
     )
     key_prefix: str | None = strawberry.field(
         default=None, description="Its path inside the object."
     )
     metadata: JSON | None = strawberry.field(
         default=None, description="Free keys, merged into `properties`."
+    )
+    canonicalize_source: bool | None = strawberry.field(
+        default=None, description="null: as the object says."
+    )
+    force_remirror: bool | None = strawberry.field(
+        default=None, description="null: as the object says."
     )
 
 
@@ -50,6 +57,14 @@ class CreateObjectInput:
         " changes as by a patch; `metadata` is merged into its own (RFC 7396), `blobs` take the"
         " place of those of the same property and keep their ids, blobs of other properties stay,"
         " `keyPrefix` stays where it is null. Its version rises unless nothing changes.",
+    )
+    canonicalize_source: bool = strawberry.field(
+        default=True,
+        description="Fetch what http and https URLs name, and keep it; false: keep the URLs alone.",
+    )
+    force_remirror: bool = strawberry.field(
+        default=False,
+        description="Store bytes anew even if the namespace has the same already.",
     )
 
 

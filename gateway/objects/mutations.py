@@ -10,7 +10,7 @@ from strawberry.types import Info
 
 from gateway.enums import Permission
 from gateway.mutation import mutation
-from gateway.objects import creating, deleting, patching
+from gateway.objects import creating, deleting, mirroring, patching
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
@@ -32,8 +32,18 @@ class ObjectMutations:
         input: Annotated[CreateObjectInput, strawberry.argument(description="The new object.")],
     ) -> ObjectPayload:
         context = info.context
-        async with context.transaction() as tx:
-            created = await creating.create_object(tx, context.blobs, context.limits, _given(input))
+        async with (
+            mirroring.mirrored(
+                context.database,
+                context.blobs,
+                context.fetcher,
+                context.limits,
+                _given(input),
+                namespace_id=context.caller.namespace_id,
+            ) as given,
+            context.transaction() as tx,
+        ):
+            created = await creating.create_object(tx, context.blobs, context.limits, given)
         if created.hashes:
             context.housekeeper.wake(context.caller.namespace_id, created.hashes)
         return ObjectPayload(
@@ -90,18 +100,23 @@ def _given(input: CreateObjectInput) -> GivenObject:
     return GivenObject(
         bucket_id=input.bucket_id,
         key_prefix=input.key_prefix,
-        blobs=[_given_blob(blob) for blob in input.blobs],
+        blobs=[_given_blob(blob, input) for blob in input.blobs],
         metadata=input.metadata,
         skip_duplicates=input.skip_duplicates,
         policy=input.policy,
     )
 
 
-def _given_blob(blob: CreateBlobInput) -> GivenBlob:
+def _given_blob(blob: CreateBlobInput, its: CreateObjectInput) -> GivenBlob:
+    canonicalize_source, force_remirror = blob.canonicalize_source, blob.force_remirror
     return GivenBlob(
         property=blob.property,
         type=blob.type,
         data=None if blob.data is UNSET else blob.data,
         key_prefix=blob.key_prefix,
         metadata=blob.metadata,
+        canonicalize_source=(
+            its.canonicalize_source if canonicalize_source is None else canonicalize_source
+        ),
+        force_remirror=its.force_remirror if force_remirror is None else force_remirror,
     )

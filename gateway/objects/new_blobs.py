@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, func, select
 
+from gateway.blobs.store import BlobStore
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.checks import check_object, refuse
 from gateway.database.ids import new_id
@@ -17,7 +18,7 @@ from gateway.enums import FieldType
 from gateway.errors import InvalidInput
 from gateway.gathering import Gathering
 from gateway.limits import Limits
-from gateway.objects import blob_data
+from gateway.objects import blob_data, contents
 from gateway.objects.blob_data import BlobContent
 from gateway.objects.key_prefixes import check_key_prefix
 from gateway.objects.tables import BlobRow
@@ -51,6 +52,9 @@ class GivenBlob:
         type: In any case, as in "PDF".
         data: As ``blob_data.read`` takes it; None where it is missing.
         metadata: A JSON object is right.
+        canonicalize_source: Whether bytes that a URL names are brought into the store.
+        force_remirror: Whether the bytes are stored anew, if the namespace has the same already.
+        content: What ``data`` was found to be, with the bytes that its URL names.
     """
 
     property: str
@@ -58,6 +62,9 @@ class GivenBlob:
     data: Any
     key_prefix: str | None = None
     metadata: Any = None
+    canonicalize_source: bool = True
+    force_remirror: bool = False
+    content: BlobContent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +77,16 @@ class NewBlob:
     key_prefix: str | None
     properties: dict[str, Any]
     content: BlobContent
+    force_remirror: bool = False
 
 
-def read(given: GivenBlob, schema: BucketSchema, limits: Limits) -> NewBlob:
+def read(
+    given: GivenBlob, schema: BucketSchema, limits: Limits, *, may_be_elsewhere: bool = False
+) -> NewBlob:
     """Return the blob, once it is checked against the bucket's schema.
+
+    Args:
+        may_be_elsewhere: As of ``blob_data.read``.
 
     Raises:
         SchemaMismatch: The schema has no such blob, or gives it another type.
@@ -89,7 +102,12 @@ def read(given: GivenBlob, schema: BucketSchema, limits: Limits) -> NewBlob:
         if given.data is None:
             raise InvalidInput("data is missing; a blob needs its content", ("data",))
         if kind is not None:
-            content = blob_data.read(given.data, kind, limit_bytes=limits.inline_bytes)
+            content = given.content or blob_data.read(
+                given.data,
+                kind,
+                limit_bytes=limits.inline_bytes,
+                may_be_elsewhere=may_be_elsewhere,
+            )
     with gathering.below():
         check_key_prefix(given.key_prefix)
     with gathering.below():
@@ -104,6 +122,7 @@ def read(given: GivenBlob, schema: BucketSchema, limits: Limits) -> NewBlob:
         key_prefix=given.key_prefix,
         properties=blob_data.merged_properties(content, metadata),
         content=content,
+        force_remirror=given.force_remirror,
     )
 
 
@@ -115,7 +134,7 @@ async def without_duplicates(
     Of several with one content, the first is new. Others that skip the same content in the bucket
     wait until ``tx`` ends.
     """
-    hashes = list({blob.content.hash for blob in blobs})
+    hashes = [hash for hash in {blob.content.hash for blob in blobs} if hash is not None]
     await lock_hashes(tx, hashes)
     rows = await tx.rows(
         _FIND_KNOWN, namespace_id=tx.namespace_id, bucket_id=bucket_id, hashes=hashes
@@ -123,7 +142,8 @@ async def without_duplicates(
     known = {row["hash"]: row["id"] for row in rows}
     new, skipped = [], []
     for blob in blobs:
-        holder = known.setdefault(blob.content.hash, blob.id)
+        known_as = blob.content.hash
+        holder = blob.id if known_as is None else known.setdefault(known_as, blob.id)
         if holder == blob.id:
             new.append(blob)
         else:
@@ -142,10 +162,39 @@ async def lock_hashes(tx: Transaction, hashes: Iterable[str]) -> None:
     await tx.run(_LOCK, namespace_id=tx.namespace_id, stripes=stripes)
 
 
-def content_hash(hashes: Iterable[str]) -> str | None:
-    """Return the SHA-256 of blobs' hashes, written one after the other; None without blobs.
+async def keep(
+    tx: Transaction,
+    store: BlobStore,
+    blobs: Sequence[NewBlob],
+    *,
+    wanted: Collection[str | None],
+) -> None:
+    """See to it that the store has the bytes of blobs, before rows name them in ``tx``.
+
+    Args:
+        wanted: The hashes that rows will name; what came into the store for others is removed.
+
+    Raises:
+        Unavailable: The store cannot keep them; roll ``tx`` back.
+    """
+    await contents.keep(
+        tx,
+        store,
+        contents=[blob.content for blob in blobs if blob.content.hash in wanted],
+        renewed={blob.content.hash for blob in blobs if blob.force_remirror and blob.content.hash},
+    )
+    brought = {blob.content.key: blob.content.hash for blob in blobs if blob.content.key}
+    if spare := [key for key, content_hash in brought.items() if content_hash not in wanted]:
+        await contents.condemn(tx, spare)
+
+
+def content_hash(hashes: Iterable[str | None]) -> str | None:
+    """Return the SHA-256 of blobs' hashes, written one after the other.
 
     Each hash goes in as its 64 hex digits, in the order of the blobs and with nothing in between.
+    None without blobs, and with one whose bytes stay elsewhere: nobody knows what they are.
     """
-    text = "".join(hashes)
-    return hashlib.sha256(text.encode()).hexdigest() if text else None
+    known = list(hashes)
+    if not known or None in known:
+        return None
+    return hashlib.sha256("".join(map(str, known)).encode()).hexdigest()

@@ -62,9 +62,17 @@ class NewObject:
 
 
 def read(
-    given: GivenObject, schema: BucketSchema, unique_key: UniqueKey | None, limits: Limits
+    given: GivenObject,
+    schema: BucketSchema,
+    unique_key: UniqueKey | None,
+    limits: Limits,
+    *,
+    may_be_elsewhere: bool = False,
 ) -> NewObject:
     """Return the object, once it is checked against the bucket's schema and its unique key.
+
+    Args:
+        may_be_elsewhere: As of ``blob_data.read``.
 
     Raises:
         SchemaMismatch: Something does not fit the bucket's schema.
@@ -87,7 +95,9 @@ def read(
     else:
         for index, blob in enumerate(given.blobs):
             with gathering.below("blobs", str(index)):
-                blobs.append(new_blobs.read(blob, schema, limits))
+                blobs.append(
+                    new_blobs.read(blob, schema, limits, may_be_elsewhere=may_be_elsewhere)
+                )
     own = metadata = {} if given.metadata is None else given.metadata
     key = None
     with gathering.below():

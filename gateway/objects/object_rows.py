@@ -42,6 +42,7 @@ _OWN_OF_BLOB = columns_of(
     BlobRow.mime_type,
     BlobRow.hash,
     BlobRow.has_bytes,
+    BlobRow.source_url,
 )
 _BLOB = columns_of(BlobRow.object_id, BlobRow.bucket_id) | _OWN_OF_BLOB
 

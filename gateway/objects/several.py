@@ -22,7 +22,7 @@ from gateway.database.pool import Transaction
 from gateway.enums import InsertPolicy
 from gateway.errors import NotFound, Refused, UserFailure
 from gateway.limits import Limits
-from gateway.objects import contents, new_blobs, new_objects, object_rows
+from gateway.objects import new_blobs, new_objects, object_rows
 from gateway.objects.drafts import Draft, Holders
 from gateway.objects.new_objects import GivenObject, NewObject
 from gateway.objects.patching import taken
@@ -240,6 +240,7 @@ async def _find_holders(
         for item in items
         if item.given.skip_duplicates
         for blob in item.new.blobs
+        if blob.content.hash is not None
     }
     if wanted:
         await new_blobs.lock_hashes(tx, {hash for _, hash in wanted})
@@ -295,8 +296,8 @@ async def _write(
 ) -> list[str]:
     """Write what has changed of drafts; return the hashes that blobs had and have no more."""
     wanted = {blob["hash"] for draft in drafts for blob in draft.written_blobs()}
-    given = [blob.content for item in items for blob in item.new.blobs]
-    await contents.keep(tx, store, contents=[each for each in given if each.hash in wanted])
+    given = [blob for item in items for blob in item.new.blobs]
+    await new_blobs.keep(tx, store, given, wanted=wanted)
     await object_rows.write(tx, drafts)
 
     after = {blob["hash"] for draft in drafts for blob in draft.blobs}

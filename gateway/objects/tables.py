@@ -77,8 +77,9 @@ class BlobRow(Entity, Dated, Row):
     size_bytes: Mapped[Size | None]
     mime_type: Mapped[str | None]
     hash: Mapped[str | None]
-    # False for structured data, which lives in ``properties`` and has no bytes of its own.
+    # False for structured data, which lives in ``properties``, and for bytes that stay elsewhere.
     has_bytes: Mapped[bool] = mapped_column(Boolean)
+    source_url: Mapped[str | None] = mapped_column(sort_order=95)
 
     __table_args__ = (
         ForeignKeyConstraint(["namespace_id", "object_id"], ["objects.namespace_id", "objects.id"]),

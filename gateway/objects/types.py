@@ -45,12 +45,13 @@ def _document_count(row: Columns) -> ColumnElement[int]:
 
 
 def _shared_by(blob: Columns) -> ColumnElement[int]:
-    return (
+    same = (
         select(func.count())
         .select_from(BlobRow)
         .where(BlobRow.namespace_id == blob.namespace_id, BlobRow.hash == blob.hash)
         .scalar_subquery()
     )
+    return func.greatest(same, 1)  # of bytes that stay elsewhere, the hash is not known
 
 
 def _made_directly(document: Columns, parent: Columns) -> Predicate:
@@ -78,6 +79,9 @@ class Blob(Node):
     key_prefix: str | None = strawberry.field(description="Its path inside the object.")
     properties: JSON = strawberry.field(description="Structured data and metadata, merged.")
     details: BlobDetails = embedded(description="Its content.")
+    source_url: str | None = strawberry.field(
+        description="The URL that named its bytes: where they came from, or where they stay."
+    )
     presigned_url: str | None = computed(
         sign_contents,
         needs={
@@ -86,7 +90,8 @@ class Blob(Node):
             "mime_type": lambda blob: blob.mime_type,
         },
         arguments=EXPIRES_IN,
-        description="A link to the bytes that needs no key; null for structured data.",
+        description="A link to the bytes that needs no key; null for structured data, and for bytes"
+        " that stay at `sourceUrl`.",
     )
     shared_by: int = sql(
         _shared_by, description="How many blobs of the namespace name the same content, with this."
@@ -115,7 +120,7 @@ class BucketObject(Node):
     metadata: JSON = strawberry.field(description="Free keys; they flow into its documents.")
     content_hash: Sha256 | None = strawberry.field(
         description="SHA-256 over its blobs' hashes, as hexadecimal digits one after the other, in"
-        " their order; null without blobs."
+        " their order; null without blobs, or with bytes that stay elsewhere."
     )
     blobs: list[Blob] = listed(
         "object_id", order="position", description="Its parts, in the order they were given."

@@ -545,7 +545,7 @@ _FIELDS: dict[tuple[str, str], Resolver] = {
     ("Blob", "details"): _seen_as("BlobDetails"),
     ("Blob", "presignedUrl"): _link,
     ("Blob", "sharedBy"): lambda view, row, _: (
-        len(view.rows("blobs", hash=row["hash"])) if row["hash"] else 0
+        len(view.rows("blobs", hash=row["hash"])) if row["hash"] else 1
     ),
     ("Collection", "collectionId"): _column("id"),
     ("Collection", "source"): _seen_as("CollectionSource"),

@@ -16,6 +16,8 @@ from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import Permission
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
 from gateway.planner.reader import Reader
@@ -217,6 +219,7 @@ class Comparison:
             database=self._database,
             reader=self._reader,
             blobs=Links(),  # type: ignore[arg-type]  # links are all that reads need
+            fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=unused,
             housekeeper=unused,

@@ -332,6 +332,7 @@ class Filling:
                 type=self._random.choice(TYPES),
                 key_prefix=self._maybe(self._text()),
                 mime_type=self._maybe(self._random.choice(["image/png", 'text/x"&='])),
+                source_url=self._maybe(self._text()),
                 **self._content(),
             )
             for number, (owner, position) in zip(numbers, slots, strict=True)

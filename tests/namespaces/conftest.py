@@ -17,6 +17,8 @@ from gateway.blobs.signing import UrlSigner
 from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import Permission
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
@@ -95,6 +97,7 @@ class Gateway:
             database=self._database,
             reader=Reader(self._database),
             blobs=self._blobs,
+            fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=self.authenticator,
             housekeeper=self._housekeeper,

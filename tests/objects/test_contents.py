@@ -113,7 +113,7 @@ class Namespace:
             return [row["key"] for row in await tx.rows(_CONDEMNED)]
 
     async def bytes_of(self, content: BlobContent) -> bytes | None:
-        key = (await self.keys()).get(content.hash)
+        key = (await self.keys()).get(str(content.hash))
         return None if key is None else await self.store.read(key)
 
 
@@ -158,7 +158,7 @@ async def namespace(database: Database, store: LocalBlobStore) -> Namespace:
 
 
 def hashes(*wanted: BlobContent) -> list[str]:
-    return sorted(each.hash for each in wanted)
+    return sorted(str(each.hash) for each in wanted)
 
 
 async def test_keeps_each_content_once(namespace: Namespace) -> None:
@@ -357,8 +357,8 @@ async def test_adopts_bytes_that_came_otherwise(namespace: Namespace) -> None:
     await namespace.store.put(key, b"hello")
 
     async with namespace.database.transaction(namespace.id) as tx:
-        first = await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
-        again = await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
+        first = await contents.adopt(tx, key=key, digest=Digest(5, str(HELLO.hash)))
+        again = await contents.adopt(tx, key=key, digest=Digest(5, str(HELLO.hash)))
         await namespace.create_in(tx, HELLO)
 
     assert first
@@ -373,7 +373,7 @@ async def test_removes_adopted_bytes_that_were_there_already(namespace: Namespac
     await namespace.store.put(key, b"hello")
 
     async with namespace.database.transaction(namespace.id) as tx:
-        assert not await contents.adopt(tx, key=key, digest=Digest(5, HELLO.hash))
+        assert not await contents.adopt(tx, key=key, digest=Digest(5, str(HELLO.hash)))
 
     assert await namespace.store.size(key) == 5, "not before the commit"
     assert await namespace.sweep() == 1

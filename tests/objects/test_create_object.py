@@ -312,7 +312,7 @@ async def test_refuses_what_cannot_be_kept(
         ({"data": "t\0"}, "INVALID", ["data"]),
         ({"data": {"base64": "a===", "filename": "a"}}, "INVALID", ["data", "base64"]),
         ({"data": {"base64": "YQ==", "url": "https://a.b/c"}}, "INVALID", ["data"]),
-        ({"data": {"url": "https://example.com/a.txt"}}, "INVALID", ["data", "url"]),
+        ({"data": {"url": "ftp://example.com/a.txt"}}, "INVALID", ["data", "url"]),
         ({"data": "x" * (10 * 2**20 + 1)}, "TOO_LARGE", ["data"]),
         ({"keyPrefix": " "}, "INVALID", ["keyPrefix"]),
         ({"metadata": [1]}, "INVALID", ["metadata"]),

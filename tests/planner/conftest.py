@@ -16,6 +16,8 @@ from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database.pool import Database, open_database, prepare_connection
 from gateway.enums import Permission
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
@@ -83,6 +85,7 @@ class Engine:
             database=self._database,
             reader=self.reader,
             blobs=self._blobs,
+            fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=Authenticator(self._database),
             housekeeper=Housekeeper(self._database, self._blobs),
