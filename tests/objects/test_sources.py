@@ -532,3 +532,22 @@ async def test_who_gives_up_leaves_nothing(client: Client) -> None:
             await task
 
     assert await client.stored() == before
+
+
+async def test_a_policy_puts_fetched_bytes_in_the_place_of_others(client: Client) -> None:
+    schema = {"properties": SCHEMA["properties"] | {"sku": {"type": "string", "required": True}}}
+    unique_key = {"fields": ["sku"], "defaultPolicy": "UPSERT"}
+    bucket = await new_bucket(client, bucketSchema=schema, uniqueKey=unique_key)
+    async with site(paths({"/1": ok(b"one"), "/2": ok(b"two")})) as here:
+        open_to(client, here)
+        first, second = [
+            await new_object(client, bucket, metadata={"sku": "a"}, blobs=[file(here.url(path))])
+            for path in ("/1", "/2")
+        ]
+    await client.housekeeper.one_pass()
+
+    assert second["id"] == first["id"]
+    (blob,) = second["blobs"]
+    assert (blob["id"], blob["sourceUrl"]) == (first["blobs"][0]["id"], here.url("/2"))
+    assert await client.bytes_of(sha256(b"two")) == b"two"
+    assert len(client.files()) == 1
