@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import asyncpg
-from sqlalchemy import ARRAY, Text, any_, bindparam, func, select
+import orjson
+from sqlalchemy import ARRAY, Text, any_, bindparam, func, literal_column, select
 
 from gateway.buckets.bucket_schema import BucketSchema, parse_schema
 from gateway.buckets.tables import BucketRow
 from gateway.buckets.unique_keys import UniqueKey, read_unique_key
+from gateway.database.ids import prefix_of
 from gateway.database.pool import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, Locked
+from gateway.planner.caching import LeastUsedCache
 
 # Not locks on the bucket's row: PostgreSQL lets ever new sharers of a row pass whoever waits to
 # change it, so a bucket that always takes objects could never be locked. These are had in turn.
 _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
 _KEY = func.hashtextextended(func.concat(_NAMESPACE_ID, _BUCKET_ID), 0)
-_SHARE = select(func.pg_advisory_xact_lock_shared(_KEY))
+_SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('{namespace_id}{bucket_id}', 0))"
 _BUCKET_IDS = bindparam("bucket_ids", type_=ARRAY(Text))
 _SHARE_ALL = select(
     func.pg_advisory_xact_lock_shared(
@@ -40,11 +43,16 @@ _FIND_ANY = select(
     BucketRow.unique_key_fields,
     BucketRow.unique_key_policy,
 ).where(BucketRow.namespace_id == _NAMESPACE_ID, BucketRow.status != Status.IN_PROGRESS)
-_FIND = _FIND_ANY.where(BucketRow.id == _BUCKET_ID)
+# ``xmin`` is the transaction that wrote the row as it is: whatever changes a row gives it another.
+_FIND = _FIND_ANY.add_columns(literal_column("xmin")).where(BucketRow.id == _BUCKET_ID)
+_IS_AS_IT_WAS = (
+    "SELECT FROM buckets"
+    " WHERE namespace_id = '{namespace_id}' AND id = '{bucket_id}' AND xmin = '{xmin}'"
+)
 _FIND_ALL = _FIND_ANY.where(BucketRow.id == any_(_BUCKET_IDS))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeldBucket:
     """A bucket whose status and lock stay as they are until the transaction ends."""
 
@@ -54,12 +62,12 @@ class HeldBucket:
     unique_key_fields: list[str] | None
     unique_key_policy: str | None
 
-    @property
+    @cached_property
     def schema(self) -> BucketSchema:
         """What its objects have to be."""
         return parse_schema(self.raw_schema)
 
-    @property
+    @cached_property
     def unique_key(self) -> UniqueKey | None:
         """What tells its objects apart; None: nothing but their ids."""
         if self.unique_key_fields is None:
@@ -81,7 +89,11 @@ class HeldBucket:
             )
 
 
-def _held(row: asyncpg.Record) -> HeldBucket:
+# Buckets as they were found last, each with its ``xmin``; weighed by their schemas.
+_known = LeastUsedCache[tuple[str, str], tuple[int, HeldBucket]](1024, most_weight=4 * 1024**2)
+
+
+def _held(row: Iterable[Any]) -> HeldBucket:
     _, status, *rest = row
     return HeldBucket(Status[status], *rest)
 
@@ -89,17 +101,31 @@ def _held(row: asyncpg.Record) -> HeldBucket:
 async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
     """Hold the bucket together with others that change its objects.
 
-    Must come before ``tx`` locks anything else, so that nobody waits in a circle.
+    Must come before ``tx`` locks anything else, so that nobody waits in a circle. Where it comes
+    first of all and the bucket is as it was the last time, it takes one message with the BEGIN.
 
     Returns:
         None where there is no such bucket; one that is being deleted counts as gone.
     """
+    if prefix_of(bucket_id) != "bkt":
+        return None
     this_one = {"namespace_id": tx.namespace_id, "bucket_id": bucket_id}
-    await tx.run(_SHARE, **this_one)
+    lock = _SHARE.format(**this_one)
+    known = _known.find((tx.namespace_id, bucket_id))
+    if known is None:
+        await tx.run_script(lock)
+    else:
+        xmin, bucket = known
+        if await tx.run_script(lock, _IS_AS_IT_WAS.format(xmin=xmin, **this_one)):
+            return bucket
     row = await tx.row(_FIND, **this_one)
     if row is None:
         return None
-    return _held(row)
+    *columns, xmin = row
+    bucket = _held(columns)
+    weight = len(orjson.dumps(bucket.raw_schema))
+    _known.keep((tx.namespace_id, bucket_id), (xmin, bucket), weight)
+    return bucket
 
 
 async def share_all(tx: Transaction, bucket_ids: Iterable[str]) -> dict[str, HeldBucket]:

@@ -60,9 +60,15 @@ class Transaction:
     JSON column is sent as JSON; an enum of words is a string.
     """
 
-    def __init__(self, connection: Connection, namespace_id: str | None) -> None:
+    def __init__(self, connection: Connection, namespace_id: str | None, begin: str) -> None:
         self._connection = connection
         self._namespace_id = namespace_id
+        self._begin: str | None = begin  # sent with the first statement, or just before it
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the server knows of it."""
+        return self._begin is None
 
     @property
     def namespace_id(self) -> str:
@@ -74,29 +80,56 @@ class Transaction:
     async def rows(self, statement: ClauseElement, /, **values: Any) -> list[asyncpg.Record]:
         """Return all rows."""
         sql = compiled(statement)
+        if self._begin is not None:
+            await self.run_script()
         return await self._connection.fetch(sql.sql, *sql.arguments(values))
 
     async def row(self, statement: ClauseElement, /, **values: Any) -> asyncpg.Record | None:
         """Return the first row, None if there is none."""
         sql = compiled(statement)
+        if self._begin is not None:
+            await self.run_script()
         return await self._connection.fetchrow(sql.sql, *sql.arguments(values))
 
     async def value(self, statement: ClauseElement, /, **values: Any) -> Any:
         """Return the first column of the first row, None if there is none."""
         sql = compiled(statement)
+        if self._begin is not None:
+            await self.run_script()
         return await self._connection.fetchval(sql.sql, *sql.arguments(values))
 
     async def run(self, statement: ClauseElement, /, **values: Any) -> int:
         """Run a statement that returns nothing; return how many rows it touched."""
         sql = compiled(statement)
-        tag = await self._connection.execute(sql.sql, *sql.arguments(values))
-        count = tag.rpartition(" ")[2]
-        return int(count) if count.isdigit() else 0
+        if self._begin is not None:
+            await self.run_script()
+        return _count(await self._connection.execute(sql.sql, *sql.arguments(values)))
 
     async def run_many(self, statement: ClauseElement, values: Sequence[dict[str, Any]], /) -> None:
         """Run a statement once for each set of values, in one round trip or few."""
         sql = compiled(statement)
+        if self._begin is not None:
+            await self.run_script()
         await self._connection.executemany(sql.sql, [sql.arguments(each) for each in values])
+
+    async def run_script(self, *statements: str) -> int:
+        """Run SQL by hand in one message, that of the BEGIN if nothing came before.
+
+        Each statement sees what was committed before it, as if it had a message of its own. None
+        takes values: what it names must be ids, which are known by their shape.
+
+        Returns:
+            How many rows the last one touched or found.
+        """
+        begin = () if self._begin is None else (self._begin,)
+        self._begin = None
+        return _count(await self._connection.execute("; ".join((*begin, *statements))))
+
+
+def _count(tag: str) -> int:
+    """Return the number at the end of what the server says of a statement, as in "SELECT 1"."""
+    count = tag.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0
 
 
 class Database:
@@ -117,15 +150,17 @@ class Database:
         if namespace_id is not None:
             if prefix_of(namespace_id) != "ns":
                 raise ValueError("a namespace's id is needed")
-            # All in one message, so that row level security costs no round trip.
             begin = f"{_BEGIN}; SET LOCAL app.namespace_id = '{namespace_id}'"
         async with self.connection() as connection:
+            tx = Transaction(connection, namespace_id, begin)
             try:
-                await connection.execute(begin)
-                yield Transaction(connection, namespace_id)
+                yield tx
+                if not tx.is_begun:
+                    return
                 outcome = await connection.execute("COMMIT")
             except BaseException:
-                await _roll_back(connection)
+                if tx.is_begun:
+                    await _roll_back(connection)
                 raise
             if outcome != "COMMIT":
                 raise RuntimeError(

@@ -88,6 +88,41 @@ async def test_keeps_what_a_block_did(one: Database, ns: str) -> None:
     assert await names(one, ns) == ["a"]
 
 
+async def test_a_block_that_asks_nothing_tells_the_server_nothing(one: Database, url: str) -> None:
+    async with one.transaction() as tx:
+        pid = await tx.value(BACKEND)
+    async with one.transaction(), open_database(url, size=1) as other:
+        sql = "SELECT state FROM pg_stat_activity WHERE pid = $1"
+        state = await other.value(sql, [pid])
+
+    assert state == "idle"
+
+
+async def test_a_script_begins_the_transaction_and_tells_how_many_rows_it_found(
+    one: Database, ns: str
+) -> None:
+    async with one.transaction(ns) as tx:
+        await add(tx, "a")
+    async with one.transaction(ns) as tx:
+        found = await tx.run_script("SELECT 1", "SELECT FROM things WHERE name = 'a'")
+        missed = await tx.run_script("SELECT FROM things WHERE name = 'b'")
+        is_begun = tx.is_begun
+
+    assert (found, missed, is_begun) == (1, 0, True)
+
+
+async def test_a_script_that_fails_undoes_the_block(one: Database, ns: str) -> None:
+    async def work() -> None:
+        async with one.transaction(ns) as tx:
+            await tx.run_script("SELECT 1", "SELECT 1 / 0")
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await work()
+    async with one.transaction(ns) as tx:
+        await add(tx, "a")
+    assert await names(one, ns) == ["a"]
+
+
 async def test_undoes_what_a_block_did_that_raises(
     one: Database, ns: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,9 @@ import shutil
 from typing import Any
 
 import pytest
+from sqlalchemy import bindparam, update
 
+from gateway.buckets.tables import BucketRow
 from gateway.database.ids import new_id
 from gateway.enums import Permission
 from tests.client import Client
@@ -403,11 +405,26 @@ async def test_answers_every_id_that_is_no_bucket_here_alike(client: Client) -> 
     deleted = await new_bucket(client, bucketName="deleted")
     await client.execute(DELETE_BUCKET, id=deleted["id"])
 
-    for id in (new_id("bkt"), theirs["id"], deleted["id"], made["id"], "nonsense", ""):
+    for id in (new_id("bkt"), theirs["id"], deleted["id"], made["id"], "bkt_' OR true", ""):
         (error,) = await refused(client, CREATE_OBJECT, input={"bucketId": id})
 
         assert (error["code"], error["path"]) == ("NOT_FOUND", ["bucketId"])
         assert error["message"] == f"no bucket has the id {id!r}"
+
+
+async def test_sees_what_became_of_a_bucket_that_it_knows(client: Client) -> None:
+    bucket = await new_bucket(client, bucketSchema={"properties": {"text": {"type": "text"}}})
+    await new_object(client, bucket, blobs=[text_blob("a")])
+    await new_object(client, bucket, blobs=[text_blob("b")])
+    required = {"properties": {"title": {"type": "string", "required": True}}}
+    async with client.database.transaction(client.namespace_id) as tx:  # by hand
+        await tx.run(update(BucketRow).values(bucket_schema=bindparam("new")), new=required)
+
+    errors = await refused(client, CREATE_OBJECT, input={"bucketId": bucket["id"]})
+
+    assert [(each["code"], each["path"]) for each in errors] == [
+        ("SCHEMA_MISMATCH", ["metadata", "title"])
+    ]
 
 
 async def test_refuses_a_locked_bucket(client: Client) -> None:
