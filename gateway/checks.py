@@ -35,6 +35,15 @@ def check_text(value: Any, path: Sequence[str]) -> None:
     _walk(value, path, numbers=False)
 
 
+def has_harmless_text(value: Any) -> bool:
+    """Tell, as quickly as JSON is written, that ``check_text`` passes; False: it may or may not.
+
+    Args:
+        value: May hold dataclasses too, and other objects that hold no text.
+    """
+    return _is_harmless(_written(value))
+
+
 def check_json(value: Any, path: Sequence[str], *, most_bytes: int) -> None:
     """Refuse JSON that cannot be kept.
 
@@ -45,8 +54,11 @@ def check_json(value: Any, path: Sequence[str], *, most_bytes: int) -> None:
         InvalidInput: As ``check_text``, and numbers that are not finite or wider than 64 bits.
         TooLarge: Over ``most_bytes``.
     """
-    _walk(value, path, numbers=True)
-    size_bytes = len(orjson.dumps(value))
+    text = _written(value)
+    # What is not finite is written as null.
+    if not text or b"null" in text or not _is_harmless(text):
+        _walk(value, path, numbers=True)
+    size_bytes = len(text or orjson.dumps(value))
     if size_bytes > most_bytes:
         raise TooLarge(
             f"{label(path)} has {size_bytes} bytes as compact JSON; the most is {most_bytes}", path
@@ -151,6 +163,24 @@ def shortened(text: str) -> str:
 def listed(words: Sequence[str]) -> tuple[str, ...] | None:
     """Return ``words`` as a failure's ``allowed``; None where that is too much for an answer."""
     return tuple(words) if sum(map(len, words)) <= MOST_LISTED else None
+
+
+def _written(value: Any) -> bytes:
+    """Return compact JSON; nothing where there is none, as of half a surrogate pair."""
+    try:
+        return orjson.dumps(value, default=_nothing)
+    except orjson.JSONEncodeError:
+        return b""
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def _is_harmless(text: bytes) -> bool:
+    """Tell that there is no NUL in JSON that was written, and few brackets, so few levels."""
+    brackets = text.count(b"{") + text.count(b"[")
+    return bool(text) and brackets <= MOST_LEVELS and b"\\u0000" not in text
 
 
 def _walk(value: Any, path: Sequence[str], *, numbers: bool) -> None:

@@ -29,6 +29,7 @@ from gateway.objects.queries import ObjectQueries
 from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
+from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache
 from gateway.planner.prepared import PreparedTexts
 from gateway.planner.reader import NoReader
@@ -124,8 +125,11 @@ class GatewaySchema(strawberry.Schema):
 
     async def answer(
         self, text: str, variables: dict[str, Any], name: str | None, context: Context
-    ) -> bytes | None:
-        """Return the finished answer of a query that is planned already, None for any other."""
+    ) -> bytes | Outcome | None:
+        """Return the finished answer of what has a short road and is planned, None for the rest.
+
+        An ``Outcome`` is that of a mutation which was made: execute it with that as root value.
+        """
         if not self.answers(text):
             return None
         try:

@@ -32,6 +32,7 @@ from gateway.errors import (
 from gateway.http import strict_json
 from gateway.http.persisted import PersistedTexts
 from gateway.namespaces.authentication import Authenticator
+from gateway.planner.outcome import Outcome
 from gateway.schema import GatewaySchema
 
 MakeContext = Callable[[Caller], Context]
@@ -55,7 +56,7 @@ class _TextSockets(AiohttpWebSocketAdapter):
             raise WebSocketDisconnected from error
 
 
-class View(GraphQLView[Context, None]):
+class View(GraphQLView[Context, Outcome | None]):
     """Strawberry's view, with our JSON, our authentication and our errors."""
 
     websocket_adapter_class = _TextSockets
@@ -88,8 +89,8 @@ class View(GraphQLView[Context, None]):
         except (RequestPayloadError, HttpProcessingError):
             return _answer(400, "the body is not encoded as its headers say", "BAD_USER_INPUT")
 
-    async def _quick_answer(self, request: web.Request) -> web.Response | None:
-        """Answer a POST of a query that is planned already; None for all others."""
+    async def _quick_answer(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer a POST of what has a short road; None for all others."""
         if request.method != "POST" or request.content_type != "application/json":
             return None
         context = await self.get_context(request, None)  # the key before the body
@@ -112,6 +113,8 @@ class View(GraphQLView[Context, None]):
         answer = await self._gateway_schema.answer(query, variables or {}, name, context)
         if answer is None:
             return None
+        if isinstance(answer, Outcome):
+            return await self.run(request=request, context=context, root_value=answer)
         return web.Response(body=answer, content_type="application/json")
 
     def _wants_page(self, request: web.Request) -> bool:

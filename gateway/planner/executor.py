@@ -11,6 +11,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLOutputType,
+    OperationType,
     get_named_type,
     is_abstract_type,
 )
@@ -30,6 +31,7 @@ from gateway.planner.rows import Rows
 from gateway.planner.selection import Arguments, Selector, variables_shape
 from gateway.planner.splice import Failure, splice
 from gateway.planner.statement import StatementBuilder
+from gateway.planner.used_variables import used_shape, used_variables
 
 
 class Raw:
@@ -104,7 +106,8 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         rows: Rows,
     ) -> ReadPlan:
-        key = plan_key([each.node for each in details], variables_shape(self.variable_values), rows)
+        nodes = [each.node for each in details]
+        key = plan_key(nodes, self._shape(nodes), rows)
         plan = self.plans.find(key)
         if plan is None:
             selector = Selector(self)
@@ -122,6 +125,12 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             plan = finish(query, builder.getters, shape, sites=selector.sites, keep=details)
             self.plans.keep(key, plan)
         return plan
+
+    def _shape(self, nodes: Sequence[FieldNode]) -> Hashable:
+        if self.operation.operation is not OperationType.MUTATION:
+            return variables_shape(self.variable_values)
+        fragments = {name: each.definition for name, each in self.fragments.items()}
+        return used_shape(self.variable_values, used_variables(nodes, fragments))
 
 
 def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:
@@ -142,7 +151,8 @@ async def read_rows(
     caller = context.caller
     if rows.namespace_id is not None:
         caller = replace(caller, namespace_id=rows.namespace_id)
-    answer = await context.reader.read(plan.sql, plan.parameters(Inputs(arguments, rows, caller)))
+    parameters = plan.parameters(Inputs(arguments, rows, caller))
+    answer = b"[]" if rows.ids == () else await context.reader.read(plan.sql, parameters)
     if answer is None or plan.shape is None:
         return answer, []
     value = orjson.loads(answer)

@@ -11,6 +11,7 @@ from graphql import (
 )
 
 from gateway.planner.caching import LeastUsedCache
+from gateway.planner.mutating import MutationOperation
 from gateway.planner.operation import Operation
 from gateway.validation import problems
 
@@ -24,9 +25,9 @@ class Prepared:
         self.document: DocumentNode = parse(text)
         self.errors: list[GraphQLError] = problems(schema, self.document)
         self._schema = schema
-        self._operations: dict[str | None, Operation | None] = {}
+        self._operations: dict[str | None, Operation | MutationOperation | None] = {}
 
-    def operation(self, name: str | None) -> Operation | None:
+    def operation(self, name: str | None) -> Operation | MutationOperation | None:
         """Return the operation that a name picks; None if it has to take the long road."""
         try:
             return self._operations[name]
@@ -34,7 +35,9 @@ class Prepared:
             definition = None if self.errors else self._definition(name)
             if definition is None:
                 return None  # unknown names are not kept: anybody can think of them
-            found = self._operations[name] = Operation.of(self._schema, definition)
+            found = self._operations[name] = Operation.of(
+                self._schema, definition
+            ) or MutationOperation.of(self._schema, self.document, definition)
             return found
 
     def _definition(self, name: str | None) -> OperationDefinitionNode | None:

@@ -20,6 +20,7 @@ from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
+from gateway.planner.outcome import Outcome
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema
 
@@ -165,6 +166,7 @@ class Comparison:
             what = self._judge(expected, got, errors, is_spoilt)
             if what is None and not errors:
                 short = await self._schema.answer(text, variables, None, self._context(asking))
+                assert not isinstance(short, Outcome)  # that is for mutations
                 what = self._compare_roads(got, short)
         if what is None:
             return None

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
+from tests.operations import FREE_SCHEMA
+
 from .conftest import Served
 
 VIEWER = "{ viewer { namespace { namespaceName } } }"
@@ -172,3 +174,24 @@ async def test_a_socket_without_a_key_is_closed(
 
     assert message.type is WSMsgType.CLOSE
     assert message.data == closed_with
+
+
+async def test_makes_what_is_asked_once_each_time(served: Served) -> None:
+    text = (
+        "mutation ($input: CreateBucketInput!) { createBucket(input: $input)"
+        " { bucket { bucketName } errors { code path } } }"
+    )
+    answers = []
+    for name in ("a", "b", "b", ""):
+        variables = {"input": {"bucketName": name, "bucketSchema": FREE_SCHEMA}}
+        status, answer = await served.post({"query": text, "variables": variables})
+        assert status == 200
+        answers.append(answer["data"]["createBucket"])
+
+    assert answers[:2] == [{"bucket": {"bucketName": each}, "errors": []} for each in "ab"]
+    assert [each["errors"][0] for each in answers[2:]] == [
+        {"code": "ALREADY_EXISTS", "path": ["bucketName"]},
+        {"code": "INVALID", "path": ["bucketName"]},
+    ]
+    _, answer = await served.post({"query": "{ buckets { totalCount } }"})
+    assert answer["data"]["buckets"]["totalCount"] == 2

@@ -1,0 +1,266 @@
+"""The short road of mutations: one field that changes something, from its text to bytes.
+
+As for queries, what graphql-core and Strawberry do around a resolver is done once for a document,
+or here. A mutation must not run twice, so once its resolver has begun this road answers, whatever
+happens: with bytes, or with an ``Outcome`` for the long road to tell of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import orjson
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLLeafType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from gateway.planner.catalog import STRAWBERRY
+from gateway.planner.executor import plan_key, read_rows
+from gateway.planner.input_values import Converter, Unconvertible
+from gateway.planner.outcome import Outcome
+from gateway.planner.plan import PlanCache, ReadPlan
+from gateway.planner.rows import Rows
+from gateway.planner.selection import TYPENAME
+from gateway.planner.used_variables import used_shape, used_variables
+from gateway.planner.variables import VariableReader
+
+
+class _LongRoad(Exception):
+    """This has to be answered on the long road."""
+
+
+class _Info(NamedTuple):
+    """What of Strawberry's info a mutation and its extension may ask for."""
+
+    context: Any
+    return_type: Any
+
+
+class _Part(NamedTuple):
+    """A field of the payload.
+
+    Args:
+        start: Of its entry in the answer.
+        name: Of the payload's attribute.
+        variables: Those that its plan depends on.
+        leaf: Its type, if it is a scalar or an enum.
+    """
+
+    start: bytes
+    name: str
+    node: FieldNode
+    variables: frozenset[str]
+    leaf: GraphQLLeafType | None
+    is_list: bool
+    is_nullable: bool
+
+
+class _Planned(NamedTuple):
+    """A field of the payload that is read, and how."""
+
+    part: _Part
+    plan: ReadPlan
+    rows: Rows
+
+
+class MutationOperation:
+    """A mutation of one field.
+
+    Args:
+        start: Of the answer, up to the payload's fields.
+        parts: The payload's fields; bytes are an entry that is always the same.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        definition: OperationDefinitionNode,
+        *,
+        start: bytes,
+        field: GraphQLField,
+        node: FieldNode,
+        parts: list[_Part | bytes],
+    ) -> None:
+        self._variables = VariableReader(schema, definition)
+        self._start = start
+        self._field = field
+        self._node = node
+        self._parts = parts
+        self._converter = Converter(field)
+        self._call = _call_of(field.extensions.get(STRAWBERRY))
+
+    @classmethod
+    def of(
+        cls, schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode
+    ) -> MutationOperation | None:
+        """Return the mutation that is defined; None if it has to take the long road."""
+        mutation = schema.mutation_type
+        nodes = definition.selection_set.selections
+        if definition.operation is not OperationType.MUTATION or not mutation or len(nodes) != 1:
+            return None
+        node = nodes[0]
+        if not isinstance(node, FieldNode) or node.directives or not node.selection_set:
+            return None
+        field = mutation.fields.get(node.name.value)
+        payload = get_nullable_type(field.type) if field else None
+        if field is None or not isinstance(payload, GraphQLObjectType):
+            return None
+        try:
+            return cls(
+                schema,
+                definition,
+                start=b'{"data":{' + _start(node) + b"{",
+                field=field,
+                node=node,
+                parts=_parts(payload, node, document),
+            )
+        except (_LongRoad, Unconvertible):
+            return None
+
+    async def run(
+        self, variables: dict[str, Any], context: Any, plans: PlanCache
+    ) -> bytes | Outcome | None:
+        """Return the whole answer.
+
+        None if the mutation has to be made on the long road, an ``Outcome`` if it was made and only
+        its answer has to be found there.
+        """
+        values = self._variables.read(variables)
+        if values is None:
+            return None
+        try:
+            coerced = get_argument_values(self._field, self._node, values)
+        except GraphQLError:
+            return None
+        arguments = self._converter.convert(coerced)
+        try:
+            payload = await self._call(context, arguments)
+        except Exception as error:  # from here on nothing may lead to a second run
+            return Outcome(error=error)
+        try:
+            return await self._write(payload, values, context, plans)
+        except Exception:  # whatever it is, the long road meets it again, and tells of it
+            return Outcome(payload)
+
+    async def _write(
+        self, payload: Any, values: VariableValues, context: Any, plans: PlanCache
+    ) -> bytes:
+        entries = [
+            part if isinstance(part, bytes) else _entry(part, payload, values, plans)
+            for part in self._parts
+        ]
+        planned = [each for each in entries if isinstance(each, _Planned)]
+        if len(planned) == 1:
+            answers = [await _read(planned[0], values, context)]
+        else:
+            answers = await asyncio.gather(*[_read(each, values, context) for each in planned])
+        answer_of = iter(answers)
+        written = [each if isinstance(each, bytes) else next(answer_of) for each in entries]
+        return self._start + b",".join(written) + b"}}}"
+
+
+def _start(node: FieldNode) -> bytes:
+    return f'"{(node.alias or node.name).value}":'.encode()
+
+
+def _parts(
+    payload: GraphQLObjectType, node: FieldNode, document: DocumentNode
+) -> list[_Part | bytes]:
+    fragments = {
+        each.name.value: each
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+    parts: dict[bytes, _Part | bytes] = {}
+    for each in node.selection_set.selections if node.selection_set else ():
+        if not isinstance(each, FieldNode) or each.directives or _start(each) in parts:
+            raise _LongRoad  # a field that is asked for twice is merged
+        parts[_start(each)] = _part(payload, each, fragments)
+    return list(parts.values())
+
+
+def _part(
+    payload: GraphQLObjectType, node: FieldNode, fragments: dict[str, FragmentDefinitionNode]
+) -> _Part | bytes:
+    start = _start(node)
+    if node.name.value == TYPENAME:
+        return start + orjson.dumps(payload.name)
+    field = payload.fields[node.name.value]
+    declared = field.extensions.get(STRAWBERRY)
+    if not isinstance(declared, StrawberryField) or not declared.is_basic_field:
+        raise _LongRoad
+    nullable = get_nullable_type(field.type)
+    return _Part(
+        start,
+        declared.python_name,
+        node,
+        used_variables([node], fragments),
+        nullable if is_leaf_type(nullable) else None,
+        is_list_type(nullable),
+        not isinstance(field.type, GraphQLNonNull),
+    )
+
+
+def _call_of(declared: Any) -> Callable[[Any, dict[str, Any]], Awaitable[Any]]:
+    """Return what calls a mutation as Strawberry does, through its one extension."""
+    resolver = declared.base_resolver if isinstance(declared, StrawberryField) else None
+    if resolver is None or not resolver.is_async or len(declared.extensions) != 1:
+        raise _LongRoad
+    extension: FieldExtension = declared.extensions[0]
+    return_type = declared.type
+    function: Any = resolver.wrapped_func
+    source = () if resolver.self_parameter is None else (None,)
+    info_name = None if resolver.info_parameter is None else resolver.info_parameter.name
+
+    async def resolve(_source: Any, info: _Info, **arguments: Any) -> Any:
+        if info_name is not None:
+            arguments[info_name] = info
+        return await function(*source, **arguments)
+
+    async def call(context: Any, arguments: dict[str, Any]) -> Any:
+        info: Any = _Info(context, return_type)
+        return await extension.resolve_async(resolve, None, info, **arguments)
+
+    return call
+
+
+def _entry(part: _Part, payload: Any, values: VariableValues, plans: PlanCache) -> bytes | _Planned:
+    value = getattr(payload, part.name)
+    if value is None and part.is_nullable:
+        return part.start + b"null"
+    if type(value) is Rows:
+        plan = plans.find(plan_key([part.node], used_shape(values, part.variables), value))
+        if plan is None:
+            raise _LongRoad  # which makes it, for the next time
+        return _Planned(part, plan, value)
+    if part.is_list and value == []:
+        return part.start + b"[]"
+    if part.leaf is None or value is None:
+        raise _LongRoad  # errors, for the most part
+    return part.start + orjson.dumps(part.leaf.coerce_output_value(value))
+
+
+async def _read(planned: _Planned, values: VariableValues, context: Any) -> bytes:
+    part, plan, rows = planned
+    answer, failures = await read_rows(plan, values, rows, context)
+    if failures or (answer is None and not part.is_nullable):
+        raise _LongRoad
+    return part.start + (b"null" if answer is None else answer)
