@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261122_0150"
-down_revision = "20261122_0140"
+revision = "20261122_0160"
+down_revision = "20261122_0150"
 
 
 def upgrade() -> None:
