@@ -12,11 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from gateway.blobs import s3
 from gateway.blobs.s3 import STREAM_PART_BYTES, S3BlobStore, S3Place, open_s3
 from gateway.blobs.s3_signing import Credentials, S3Signer
-from gateway.blobs.store import BlobStore, Part, new_key
+from gateway.blobs.store import BlobStore, NoBytes, Part, new_key
 from gateway.errors import Unavailable
 from tests.blobs.conftest import Browser
 
@@ -291,3 +293,29 @@ async def test_leaves_no_parts_of_a_stream_that_broke_off(
         with pytest.raises(LookupError):
             await store.parts(key, seen[0])
     assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_server_that_forgets_joined_uploads_is_asked_for_the_bytes(
+    key: str, is_there: bool
+) -> None:
+    """AWS forgets them; Swift, on which the other tests run, does not."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "HEAD":
+            return web.Response(body=b"hello", status=200 if is_there else 404)
+        text = "<Error><Code>NoSuchUpload</Code><Message>forgotten</Message></Error>"
+        return web.Response(status=404, text=text, content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        place = S3Place(bucket="a", endpoint=endpoint, access_key="b", secret_key=MISSPELT)
+        async with open_s3(place) as store:
+            joining = store.join_parts(key, "id", [Part(1, 5, "e")])
+            if is_there:
+                await joining
+            else:
+                with pytest.raises(NoBytes):
+                    await joining
