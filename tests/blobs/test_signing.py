@@ -130,3 +130,23 @@ def test_refuses_an_expiry_out_of_bounds(seconds: int) -> None:
         check_expiry(seconds)
 
     assert failure.value.path == ("expiresIn",)
+
+
+UPLOAD = Link("ns_a/0123", 1000, None, "image/png", 5, "0" * 64, "id", 1)
+
+
+def test_an_upload_says_what_was_signed() -> None:
+    key, query = opened(SIGNER.url("PUT", UPLOAD))
+
+    assert SIGNER.verify("PUT", key, query, now=999) == UPLOAD
+
+
+@pytest.mark.parametrize("name", ["type", "size", "sha256", "upload", "part"])
+def test_refuses_an_upload_of_which_a_part_was_altered(name: str) -> None:
+    key, query = opened(SIGNER.url("PUT", UPLOAD))
+    altered = query | {name: query[name] + "1"}
+    del query[name]
+
+    for wrong in (altered, query):
+        with pytest.raises(Forbidden, match="altered"):
+            SIGNER.verify("PUT", key, wrong, now=999)
