@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import aioboto3
 import pytest
-from aiobotocore.session import get_session
 
 from gateway.blobs.s3 import S3BlobStore, S3Place, open_s3
 
@@ -53,8 +53,7 @@ def _swift() -> Iterator[S3Place]:
 
 
 async def make_bucket(place: S3Place) -> None:
-    session = get_session()
-    async with session.create_client(
+    async with aioboto3.Session().client(
         "s3",
         region_name="us-east-1",
         endpoint_url=place.endpoint,

@@ -15,9 +15,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -343,7 +343,8 @@ class S3BlobStore:
                 if _code(error) in _RANGE_BEYOND_END:
                     return
                 raise
-        async with got["Body"] as body:
+        body = got["Body"]
+        async with body:  # what that gives is the response, whose `read` takes no size
             while True:
                 async with _asking():
                     chunk = await body.read(_CHUNK_BYTES)
@@ -377,17 +378,19 @@ async def open_s3(place: S3Place) -> AsyncIterator[S3BlobStore]:
     Raises:
         Unavailable: There are no credentials.
     """
-    session = get_session()
-    if place.access_key:
-        session.set_credentials(place.access_key, place.secret_key)
+    session = aioboto3.Session(
+        aws_access_key_id=place.access_key or None,
+        aws_secret_access_key=place.secret_key or None,
+        region_name=place.region or None,
+    )
     async with AsyncExitStack() as stack:
         async with _asking():
             credentials = _Renewed(await session.get_credentials())
             await credentials.renew()
         client = await stack.enter_async_context(
-            session.create_client(
+            session.client(
                 "s3",
-                region_name=place.region or session.get_config_variable("region") or "us-east-1",
+                region_name=session.region_name or "us-east-1",
                 endpoint_url=place.endpoint or None,
                 config=AioConfig(
                     signature_version="s3v4",
