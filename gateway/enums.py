@@ -93,6 +93,12 @@ class InsertPolicy(Word):
     UPSERT = "UPSERT", "The object with the key changes; if there is none, it is made."
 
 
+@words("What becomes of the other inputs of a bulk when some fail.")
+class OnError(Word):
+    CONTINUE = "CONTINUE", "They are kept."
+    ABORT_ALL = "ABORT_ALL", "None is kept."
+
+
 @words("The part that a blob of a document plays.")
 class BlobRole(Word):
     SOURCE = "SOURCE", "What the document was made from."

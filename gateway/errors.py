@@ -11,8 +11,10 @@ GatewayError                  code for programs, message for people
 │   ├── Locked                LOCKED            the bucket is read-only
 │   ├── BadState              BAD_STATE         not from the status it has
 │   ├── TooLarge              TOO_LARGE         beyond a limit
-│   └── FetchFailed           FETCH_FAILED      a URL whose bytes cannot be had
+│   ├── FetchFailed           FETCH_FAILED      a URL whose bytes cannot be had
+│   └── Aborted               ABORTED           other inputs of the bulk failed
 ├── Refused                   several UserFailures at once
+├── Overtaken                 what was found is gone; never shown, for who meets it begins anew
 └── RequestFailure            nothing in the input mends it: a top-level error
     ├── Unauthenticated       UNAUTHENTICATED
     ├── NamespaceRequired     NAMESPACE_REQUIRED
@@ -158,6 +160,16 @@ class FetchFailed(UserFailure):
     """A URL whose bytes cannot be had; the message names it, without its query, and says why."""
 
     code = "FETCH_FAILED"
+
+
+class Aborted(UserFailure):
+    """Nothing was kept of a bulk, because of other inputs of it."""
+
+    code = "ABORTED"
+
+
+class Overtaken(GatewayError):
+    """Another transaction has removed what this one had found, and has committed before it."""
 
 
 class Refused(GatewayError):

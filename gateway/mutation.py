@@ -14,16 +14,21 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.checks import check_text, has_harmless_text
 from gateway.enums import Permission
-from gateway.errors import Refused, UserFailure
+from gateway.errors import BadUserInput, Refused, UserFailure
 from gateway.planner.outcome import Outcome
 from gateway.user_errors import to_user_errors
 
 
 class _Answered(FieldExtension):
-    """Checks the permission and the text of all input, and answers failures with the payload."""
+    """Checks the permission and the text of all input, and answers failures with the payload.
 
-    def __init__(self, permission: Permission) -> None:
+    Args:
+        most_inputs: Of a bulk, which checks and answers each of its inputs itself.
+    """
+
+    def __init__(self, permission: Permission, *, most_inputs: int | None = None) -> None:
         self._permission = permission
+        self._most_inputs = most_inputs
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any
@@ -31,10 +36,16 @@ class _Answered(FieldExtension):
         if type(source) is Outcome:
             return source.payload()  # it was made on the short road
         info.context.caller.require(self._permission)
+        if self._most_inputs is not None:
+            count = len(kwargs["inputs"])
+            if count > self._most_inputs:
+                most = self._most_inputs
+                raise BadUserInput(f"inputs has {count} items; the most is {most}")
+            return await next_(source, info, **kwargs)
         try:
             if not has_harmless_text(kwargs):
                 for name, value in kwargs.items():
-                    check_text(_plain(value), () if name == "input" else (to_camel_case(name),))
+                    check_text(as_plain(value), () if name == "input" else (to_camel_case(name),))
             return await next_(source, info, **kwargs)
         except (UserFailure, Refused) as failure:
             payload: Any = info.return_type
@@ -46,12 +57,18 @@ def mutation(*, permission: Permission, description: str) -> Any:
     return strawberry.mutation(description=description, extensions=[_Answered(permission)])
 
 
-def _plain(value: Any) -> Any:
+def bulk_mutation(*, permission: Permission, most_inputs: int, description: str) -> Any:
+    """Declare a mutation of a list of ``inputs``, each of which gets a payload of its own."""
+    extension = _Answered(permission, most_inputs=most_inputs)
+    return strawberry.mutation(description=description, extensions=[extension])
+
+
+def as_plain(value: Any) -> Any:
     """Return an input as plain data under the names clients use."""
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         given = {to_camel_case(each.name): getattr(value, each.name) for each in fields}
-        return {name: _plain(each) for name, each in given.items() if each is not UNSET}
+        return {name: as_plain(each) for name, each in given.items() if each is not UNSET}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [as_plain(each) for each in value]
     return value

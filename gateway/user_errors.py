@@ -28,6 +28,7 @@ class ErrorCode(Word):
     BAD_STATE = "BAD_STATE", "The status it has does not allow this."
     TOO_LARGE = "TOO_LARGE", "A value beyond its limit."
     FETCH_FAILED = "FETCH_FAILED", "A URL whose bytes cannot be had."
+    ABORTED = "ABORTED", "Nothing was kept of a bulk, because of other inputs of it."
 
 
 @strawberry.interface(description="Something in the input that the caller can mend.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -58,6 +59,18 @@ def _schema() -> GatewaySchema:
 
 async def _nowhere(_: str) -> list[str]:
     return []  # tests have no network
+
+
+class _Noting(Reader):
+    """A reader that notes what it runs."""
+
+    def __init__(self, database: Database, statements: list[str]) -> None:
+        super().__init__(database)
+        self._statements = statements
+
+    async def read(self, sql: str, parameters: Sequence[Any]) -> bytes | None:
+        self._statements.append(sql)
+        return await super().read(sql, parameters)
 
 
 class Client:
@@ -126,6 +139,17 @@ class Client:
     def files(self) -> list[str]:
         """Return the names of the files in the blob store."""
         return sorted(path.name for path in self.blob_folder.rglob("*") if path.is_file())
+
+    @contextmanager
+    def reading(self) -> Iterator[list[str]]:
+        """Give the statements by which answers are read inside the block."""
+        statements: list[str] = []
+        reader = self._reader
+        self._reader = _Noting(self.database, statements)
+        try:
+            yield statements
+        finally:
+            self._reader = reader
 
     async def until_waiting(self, count: int) -> None:
         """Return once as many transactions wait for what others have locked."""

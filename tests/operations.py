@@ -47,6 +47,14 @@ mutation ($input: CreateObjectInput!) {{
   createObject(input: $input) {{ object {{ {_OBJECT} }} skippedBlobs {{ id }} {_ERRORS} }}
 }}
 """
+CREATE_OBJECTS = f"""
+mutation ($inputs: [CreateObjectInput!]!, $onError: OnError! = CONTINUE) {{
+  createObjects(inputs: $inputs, onError: $onError) {{
+    results {{ object {{ {_OBJECT} }} skippedBlobs {{ id }} {_ERRORS} }}
+    succeeded failed
+  }}
+}}
+"""
 PATCH_OBJECT = f"""
 mutation ($input: PatchObjectInput!) {{
   patchObject(input: $input) {{ object {{ {_OBJECT} }} skippedBlobs {{ id }} {_ERRORS} }}
@@ -65,6 +73,15 @@ mutation ($input: CreateDocumentInput!) {{
   createDocument(input: $input) {{ document {{ id documentBlobs {{ presignedUrl }} }} {_ERRORS} }}
 }}
 """
+CREATE_DOCUMENTS = f"""
+mutation ($inputs: [CreateDocumentInput!]!, $onError: OnError! = CONTINUE) {{
+  createDocuments(inputs: $inputs, onError: $onError) {{
+    results {{ document {{ id metadata documentBlobs {{ presignedUrl }} }} {_ERRORS} }}
+    succeeded failed
+  }}
+}}
+"""
+DELETE_DOCUMENT = f"mutation ($id: ID!) {{ deleteDocument(id: $id) {{ {_DELETED} }} }}"
 
 # Of each kind one: blobs, and metadata that is required, optional or filled in.
 SCHEMA = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, insert
+from sqlalchemy import Text, bindparam, cast, insert, literal_column, select
 
 from gateway.blobs.store import BlobStore
-from gateway.checks import check_json, check_name, check_object, refuse
+from gateway.checks import check_json, check_name, check_object
+from gateway.database.arrays import arrays, columns_of, rows_of
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
 from gateway.database.violations import on_violation
@@ -19,53 +21,90 @@ from gateway.documents import deriving, source_blobs
 from gateway.documents.artifacts import Artifact, GivenArtifact, read_artifacts
 from gateway.documents.contradictions import Contradiction, told
 from gateway.documents.deriving import Lineage
-from gateway.documents.origin import Origin, find_origin
+from gateway.documents.origin import Origin, find_origins
 from gateway.documents.source_blobs import SourceBlob
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import Status
-from gateway.errors import GatewayError, InvalidInput, NotFound, TooLarge
+from gateway.errors import (
+    InvalidInput,
+    NotFound,
+    Overtaken,
+    Refused,
+    TooLarge,
+    UserFailure,
+)
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import contents
+from gateway.objects.blob_data import BlobContent
 from gateway.threads import off_loop
 
 MOST_DIMENSIONS = 65_536
 
 _METADATA = ("metadata",)
-_ADD = insert(DocumentRow).values(
-    namespace_id=bindparam("namespace_id"),
-    id=bindparam("id"),
-    collection_id=bindparam("collection_id"),
-    root_object_id=bindparam("root_object_id"),
-    root_bucket_id=bindparam("root_bucket_id"),
-    source_type=bindparam("source_type"),
-    source_collection_id=bindparam("source_collection_id"),
-    source_document_id=bindparam("source_document_id"),
-    source_object_id=bindparam("source_object_id"),
-    lineage_path=bindparam("lineage_path"),
-    lineage_chain=bindparam("lineage_chain"),
-    source_blobs=bindparam("source_blobs"),
-    features=bindparam("features"),
-    vector=bindparam("vector"),
-    metadata_=bindparam("metadata"),
-    internal_metadata=bindparam("internal_metadata"),
-    status=Status.COMPLETED,
+# What a document names may go after it was found; a bucket's or a collection's rows stay.
+_DELETABLE = (
+    "fk_documents_namespace_id_root_object_id",
+    "fk_documents_namespace_id_root_bucket_id",
+    "fk_documents_namespace_id_source_document_id",
+    "fk_documents_namespace_id_source_object_id",
+    "fk_document_blobs_namespace_id_source_blob_id",
 )
-_ADD_BLOB = insert(DocumentBlobRow).values(
-    namespace_id=bindparam("namespace_id"),
-    document_id=bindparam("document_id"),
-    position=bindparam("position"),
-    field=bindparam("field"),
-    role=bindparam("role"),
-    type=bindparam("type"),
-    properties=bindparam("properties"),
-    filename=bindparam("filename"),
-    size_bytes=bindparam("size_bytes"),
-    content_type=bindparam("content_type"),
-    hash=bindparam("hash"),
-    has_bytes=bindparam("has_bytes"),
-    source_blob_id=bindparam("source_blob_id"),
+# Their values are lists, which in an array would be taken for arrays in one another, so they go as
+# text.
+_LISTS = columns_of(
+    DocumentRow.lineage_chain, DocumentRow.source_blobs, DocumentRow.features, DocumentRow.vector
 )
+_DOCUMENT = columns_of(
+    DocumentRow.id,
+    DocumentRow.collection_id,
+    DocumentRow.root_object_id,
+    DocumentRow.root_bucket_id,
+    DocumentRow.source_type,
+    DocumentRow.source_collection_id,
+    DocumentRow.source_document_id,
+    DocumentRow.source_object_id,
+    DocumentRow.lineage_path,
+    DocumentRow.metadata_,
+    DocumentRow.internal_metadata,
+) | dict.fromkeys(_LISTS, Text())
+_BLOB = columns_of(
+    DocumentBlobRow.document_id,
+    DocumentBlobRow.position,
+    DocumentBlobRow.field,
+    DocumentBlobRow.role,
+    DocumentBlobRow.type,
+    DocumentBlobRow.properties,
+    DocumentBlobRow.filename,
+    DocumentBlobRow.size_bytes,
+    DocumentBlobRow.content_type,
+    DocumentBlobRow.hash,
+    DocumentBlobRow.has_bytes,
+    DocumentBlobRow.source_blob_id,
+)
+
+
+def _add_statement() -> Any:
+    new = rows_of("document", _DOCUMENT)
+    values = {name: new.c[name] for name in _DOCUMENT} | {
+        **{name: cast(new.c[name], kind) for name, kind in _LISTS.items()},
+        "namespace_id": bindparam("namespace_id", type_=Text),
+        "status": literal_column(f"'{Status.COMPLETED}'"),
+    }
+    # A row's keys are checked, and what they name is locked, in this order: as by those who delete
+    # a document and then what derives from it, which is younger.
+    rows = select(*values.values()).order_by(new.c.root_object_id, new.c.source_document_id)
+    return insert(DocumentRow).from_select(list(values), rows)
+
+
+def _add_blobs_statement() -> Any:
+    new = rows_of("blob", _BLOB)
+    rows = select(bindparam("namespace_id", type_=Text), *new.c)
+    return insert(DocumentBlobRow).from_select(["namespace_id", *_BLOB], rows)
+
+
+_ADD = _add_statement()
+_ADD_BLOBS = _add_blobs_statement()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +126,14 @@ class GivenDocument:
     artifacts: Sequence[GivenArtifact] = ()
     vector: Sequence[float] | None = None
 
+    @property
+    def weight(self) -> object:
+        """What of this decides how long reading takes; see ``threads.off_loop``."""
+        return [self.metadata, self.features, self.vector, [each.data for each in self.artifacts]]
+
+
+Outcome = str | UserFailure | Refused
+
 
 async def create_document(
     tx: Transaction, store: BlobStore, limits: Limits, given: GivenDocument
@@ -102,48 +149,163 @@ async def create_document(
         Refused: Several of these.
         Unavailable: The store cannot keep the bytes.
     """
-    gathering = Gathering()
-    artifacts: list[Artifact] = []
-    origin = None
-    with gathering.below():
-        # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
-        weight = [given.metadata, given.features, given.vector, [a.data for a in given.artifacts]]
-        artifacts = await off_loop(weight, _read_content, given, limits)
-    with gathering.below():
-        origin = await find_origin(tx, collection_id=given.collection_id, stated=given.stated)
-    if origin is None:
-        refuse(gathering.failures)
-    gathering.failures += await told(tx, list(_contradictions(given, origin)))
-    gathering.end()
-    metadata = _merged(origin.root_metadata, given.metadata, limits)
+    (made,) = await _prepare(tx, limits, [given])
+    if isinstance(made, UserFailure | Refused):
+        raise made
+    try:
+        await _keep(tx, store, [made])
+    except Overtaken as overtaken:
+        raise NotFound("this was deleted just now", (made.named_by,)) from overtaken
+    return made.id
 
-    await contents.keep(tx, store, contents=[each.content for each in artifacts])
-    document_id = new_id("doc")
+
+async def create_documents(
+    tx: Transaction,
+    store: BlobStore,
+    limits: Limits,
+    given: Sequence[GivenDocument],
+    *,
+    all_or_nothing: bool = False,
+) -> list[Outcome]:
+    """Keep documents as ``create_document`` does; return of each its id, or why it is not kept.
+
+    Args:
+        all_or_nothing: Keep none where one cannot be kept.
+
+    Raises:
+        Overtaken: Something they name was deleted just now; try again in another transaction.
+        Unavailable: The store cannot keep the bytes.
+    """
+    outcomes = await _prepare(tx, limits, given)
+    made = [each for each in outcomes if isinstance(each, _Made)]
+    if len(made) == len(given) or not all_or_nothing:
+        await _keep(tx, store, made)
+    return [each.id if isinstance(each, _Made) else each for each in outcomes]
+
+
+class _Made(NamedTuple):
+    """A document that can be kept: the columns of its row and of those of its artifacts."""
+
+    id: str
+    named_by: str
+    columns: dict[str, Any]
+    blobs: list[dict[str, Any]]
+    contents: list[BlobContent]
+
+
+async def _prepare(
+    tx: Transaction, limits: Limits, given: Sequence[GivenDocument]
+) -> list[_Made | UserFailure | Refused]:
+    """Return documents as they are to be kept, or all that is wrong with them."""
+    # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
+    contents = await off_loop([each.weight for each in given], _read_contents, given, limits)
+    origins = await find_origins(tx, [(each.collection_id, each.stated) for each in given])
+    found = [
+        [] if isinstance(origin, UserFailure | Refused) else list(_contradictions(each, origin))
+        for each, origin in zip(given, origins, strict=True)
+    ]
+    failures = iter(await told(tx, list(chain.from_iterable(found))))
+    contradicted = [list(islice(failures, len(each))) for each in found]
+    return await off_loop(
+        [each.metadata for each in given],
+        lambda: [
+            _outcome(*each, limits)
+            for each in zip(given, contents, origins, contradicted, strict=True)
+        ],
+    )
+
+
+def _outcome(
+    given: GivenDocument,
+    artifacts: list[Artifact] | UserFailure | Refused,
+    origin: Origin | UserFailure | Refused,
+    contradicted: list[UserFailure],
+    limits: Limits,
+) -> _Made | UserFailure | Refused:
+    gathering = Gathering()
+    for each in (artifacts, origin):
+        with gathering.below():
+            if isinstance(each, UserFailure | Refused):
+                raise each
+    gathering.failures += contradicted
+    try:
+        gathering.end()
+        if isinstance(artifacts, UserFailure | Refused) or isinstance(
+            origin, UserFailure | Refused
+        ):
+            raise AssertionError("their failures were gathered")
+        return _made(given, artifacts, origin, limits)
+    except (UserFailure, Refused) as failure:
+        return failure
+
+
+def _made(
+    given: GivenDocument, artifacts: Sequence[Artifact], origin: Origin, limits: Limits
+) -> _Made:
+    id = new_id("doc")
     lineage = deriving.with_stated_times(origin.lineage, given.stated)
-    with on_violation(**_if_gone(origin)):
-        await tx.run(
-            _ADD,
-            namespace_id=tx.namespace_id,
-            id=document_id,
-            collection_id=given.collection_id,
-            features=[
-                {"feature_extractor_id": extractor, "payload": payload}
-                for extractor, payload in given.features
-            ],
-            source_blobs=[each._asdict() for each in _chosen(given, origin)],
-            vector=given.vector,
-            metadata=metadata,
-            internal_metadata={
-                "ingestion_status": Status.COMPLETED,
-                "feature_extractor_config_hash": origin.config_hash,
-            },
-            **lineage.columns,
-        )
-    if artifacts:
-        mine = {"namespace_id": tx.namespace_id, "document_id": document_id}
-        rows = [_row(artifact, position) for position, artifact in enumerate(artifacts)]
-        await tx.run_many(_ADD_BLOB, [row | mine for row in rows])
-    return document_id
+    columns = lineage.columns
+    features = [
+        {"feature_extractor_id": extractor, "payload": payload}
+        for extractor, payload in given.features
+    ]
+    columns |= {
+        "id": id,
+        "collection_id": given.collection_id,
+        "lineage_chain": _json(columns["lineage_chain"]),
+        "features": _json(features),
+        "source_blobs": _json([each._asdict() for each in _chosen(given, origin)]),
+        "vector": _vector_text(given.vector),
+        "metadata": _merged(origin.root_metadata, given.metadata, limits),
+        "internal_metadata": {
+            "ingestion_status": Status.COMPLETED,
+            "feature_extractor_config_hash": origin.config_hash,
+        },
+    }
+    blobs = [
+        _row(artifact, position) | {"document_id": id}
+        for position, artifact in enumerate(artifacts)
+    ]
+    return _Made(id, origin.named_by, columns, blobs, [each.content for each in artifacts])
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _vector_text(vector: Sequence[float] | None) -> str | None:
+    return None if vector is None else "{" + ",".join(map(repr, vector)) + "}"
+
+
+async def _keep(tx: Transaction, store: BlobStore, made: Sequence[_Made]) -> None:
+    """Write documents.
+
+    Raises:
+        Overtaken: Something they name was deleted after it was found.
+    """
+    if not made:
+        return
+    await contents.keep(tx, store, contents=[each for one in made for each in one.contents])
+    rows = [each.columns for each in made]
+    blobs = [blob for each in made for blob in each.blobs]
+    with on_violation(**dict.fromkeys(_DELETABLE, Overtaken("something was deleted just now"))):
+        mine = {"namespace_id": tx.namespace_id}
+        await tx.run(_ADD, **mine, **arrays("document", _DOCUMENT, rows))
+        if blobs:
+            await tx.run(_ADD_BLOBS, **mine, **arrays("blob", _BLOB, blobs))
+
+
+def _read_contents(
+    given: Sequence[GivenDocument], limits: Limits
+) -> list[list[Artifact] | UserFailure | Refused]:
+    """Return of each its artifacts, or all that is wrong whatever is stored."""
+    outcomes: list[list[Artifact] | UserFailure | Refused] = []
+    for each in given:
+        try:
+            outcomes.append(_read_content(each, limits))
+        except (UserFailure, Refused) as failure:
+            outcomes.append(failure)
+    return outcomes
 
 
 def _read_content(given: GivenDocument, limits: Limits) -> list[Artifact]:
@@ -212,13 +374,6 @@ def _merged(root: Mapping[str, Any], own: dict[str, Any], limits: Limits) -> dic
             _METADATA,
         )
     return merged
-
-
-def _if_gone(origin: Origin) -> dict[str, GatewayError]:
-    """Return what to say where a deletion has come first, by the constraint that tells of it."""
-    gone = NotFound("this was deleted just now", (origin.named_by,))
-    names = ("root_object_id", "root_bucket_id", "source_document_id", "source_object_id")
-    return {f"fk_documents_namespace_id_{name}": gone for name in names}
 
 
 def _row(artifact: Artifact, position: int) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
+from gateway.bulk import MOST_INPUTS, keep_each
+from gateway.database.pool import Transaction
 from gateway.documents import creating, deleting, patching
 from gateway.documents.artifacts import GivenArtifact
-from gateway.documents.creating import GivenDocument
+from gateway.documents.creating import GivenDocument, Outcome
 from gateway.documents.deriving import Lineage, Step
 from gateway.documents.inputs import (
     CreateDocumentBlobInput,
@@ -19,12 +21,14 @@ from gateway.documents.inputs import (
     PatchDocumentInput,
 )
 from gateway.documents.source_blobs import SourceBlob
-from gateway.documents.types import DocumentPayload
-from gateway.enums import Permission
-from gateway.mutation import mutation
+from gateway.documents.types import BulkDocumentPayload, DocumentPayload
+from gateway.enums import OnError, Permission
+from gateway.errors import Refused, UserFailure
+from gateway.mutation import bulk_mutation, mutation
 from gateway.payloads import DeletePayload
 from gateway.planner.rows import row
 from gateway.scalars import write_moment
+from gateway.user_errors import to_user_errors
 
 
 @strawberry.type
@@ -44,6 +48,38 @@ class DocumentMutations:
                 tx, context.blobs, context.limits, _given(input)
             )
         return DocumentPayload(document=row(id=document_id))
+
+    @bulk_mutation(
+        permission=Permission.WRITE,
+        most_inputs=MOST_INPUTS,
+        description="Put up to 1000 documents into collections, as `createDocument` would one after"
+        " another, in one transaction.",
+    )
+    async def create_documents(
+        self,
+        info: Info,
+        inputs: Annotated[
+            list[CreateDocumentInput], strawberry.argument(description="The new documents.")
+        ],
+        on_error: Annotated[
+            OnError, strawberry.argument(description="What becomes of the others when some fail.")
+        ] = OnError.CONTINUE,
+    ) -> BulkDocumentPayload:
+        context = info.context
+
+        async def keep(tx: Transaction, fit: list[CreateDocumentInput]) -> list[Outcome]:
+            return await creating.create_documents(
+                tx,
+                context.blobs,
+                context.limits,
+                [_given(each) for each in fit],
+                all_or_nothing=on_error is OnError.ABORT_ALL,
+            )
+
+        outcomes = await keep_each(context, inputs, on_error, keep)
+        results = [_payload(outcome) for outcome in outcomes]
+        failed = sum(bool(each.errors) for each in results)
+        return BulkDocumentPayload(results=results, succeeded=len(results) - failed, failed=failed)
 
     @mutation(
         permission=Permission.WRITE,
@@ -83,6 +119,12 @@ class DocumentMutations:
             removed = await deleting.delete_document(tx, id=id)
         context.housekeeper.wake(context.caller.namespace_id, removed.hashes)
         return DeletePayload(deleted_id=id, deleted_documents=removed.documents)
+
+
+def _payload(outcome: Outcome) -> DocumentPayload:
+    if isinstance(outcome, UserFailure | Refused):
+        return DocumentPayload(errors=to_user_errors(outcome))
+    return DocumentPayload(document=row(id=outcome))
 
 
 def _given(input: CreateDocumentInput) -> GivenDocument:

@@ -290,6 +290,15 @@ class DocumentConnection:
     )
 
 
+@strawberry.type(description="What became of each of several documents.")
+class BulkDocumentPayload:
+    results: list[DocumentPayload] = strawberry.field(
+        description="Of each input, in the order of the inputs; paths of errors begin in the input."
+    )
+    succeeded: int = strawberry.field(description="How many inputs were kept.")
+    failed: int = strawberry.field(description="How many were not.")
+
+
 @strawberry.type(description="The document, or why nothing was changed.")
 class DocumentPayload:
     document: Document | None = strawberry.field(default=None, description="The document.")

@@ -8,15 +8,20 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
-from gateway.enums import Permission
-from gateway.mutation import mutation
-from gateway.objects import creating, deleting, mirroring, patching
+from gateway.bulk import MOST_INPUTS, keep_each
+from gateway.database.pool import Transaction
+from gateway.enums import OnError, Permission
+from gateway.errors import Refused, UserFailure
+from gateway.mutation import bulk_mutation, mutation
+from gateway.objects import creating, deleting, mirroring, patching, several
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
-from gateway.objects.types import ObjectPayload
+from gateway.objects.several import Outcome
+from gateway.objects.types import BulkObjectPayload, ObjectPayload
 from gateway.payloads import DeletePayload
 from gateway.planner.rows import listed, row
+from gateway.user_errors import to_user_errors
 
 
 @strawberry.type
@@ -49,6 +54,43 @@ class ObjectMutations:
         return ObjectPayload(
             object=row(id=created.object_id), skipped_blobs=listed(created.skipped_blob_ids)
         )
+
+    @bulk_mutation(
+        permission=Permission.WRITE,
+        most_inputs=MOST_INPUTS,
+        description="Put up to 1000 objects into buckets, as `createObject` would one after"
+        " another, in one transaction.",
+    )
+    async def create_objects(
+        self,
+        info: Info,
+        inputs: Annotated[
+            list[CreateObjectInput], strawberry.argument(description="The new objects.")
+        ],
+        on_error: Annotated[
+            OnError, strawberry.argument(description="What becomes of the others when some fail.")
+        ] = OnError.CONTINUE,
+    ) -> BulkObjectPayload:
+        context = info.context
+        hashes: list[str] = []
+
+        async def keep(tx: Transaction, fit: list[CreateObjectInput]) -> list[Outcome]:
+            kept = await several.keep_objects(
+                tx,
+                context.blobs,
+                context.limits,
+                [_given(each) for each in fit],
+                all_or_nothing=on_error is OnError.ABORT_ALL,
+            )
+            hashes[:] = kept.hashes
+            return kept.each
+
+        outcomes = await keep_each(context, inputs, on_error, keep)
+        if hashes:
+            context.housekeeper.wake(context.caller.namespace_id, hashes)
+        results = [_payload(outcome) for outcome in outcomes]
+        failed = sum(bool(each.errors) for each in results)
+        return BulkObjectPayload(results=results, succeeded=len(results) - failed, failed=failed)
 
     @mutation(
         permission=Permission.WRITE,
@@ -94,6 +136,14 @@ class ObjectMutations:
         return DeletePayload(
             deleted_id=id, deleted_objects=removed.objects, deleted_documents=removed.documents
         )
+
+
+def _payload(outcome: Outcome) -> ObjectPayload:
+    if isinstance(outcome, UserFailure | Refused):
+        return ObjectPayload(errors=to_user_errors(outcome))
+    return ObjectPayload(
+        object=row(id=outcome.object_id), skipped_blobs=listed(outcome.skipped_blob_ids)
+    )
 
 
 def _given(input: CreateObjectInput) -> GivenObject:

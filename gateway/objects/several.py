@@ -99,17 +99,14 @@ async def keep_objects(
     """Keep objects with their blobs and bytes; what becomes of one is as in ``create_object``.
 
     Args:
-        all_or_nothing: Stop where one fails. Roll ``tx`` back then: there may be rows.
+        all_or_nothing: Where one fails, leave off before bytes are kept; roll ``tx`` back then.
 
     Raises:
         Unavailable: The store cannot keep the bytes.
     """
     held = await holding.share_all(tx, {each.bucket_id for each in given})
     outcomes, items = await off_loop([each.weight for each in given], _read, given, held, limits)
-    if not all_or_nothing or len(items) == len(given):
-        hashes = await _keep(tx, store, limits, items, outcomes, all_or_nothing=all_or_nothing)
-    else:
-        hashes = []
+    hashes = await _keep(tx, store, limits, items, outcomes, all_or_nothing=all_or_nothing)
     return Outcomes([outcomes[index] for index in range(len(given))], hashes)
 
 
@@ -186,8 +183,8 @@ async def _keep(
             outcomes[item.index] = Kept(draft.id, skipped)
         except (UserFailure, Refused) as failure:
             outcomes[item.index] = failure
-            if all_or_nothing:
-                return []
+    if all_or_nothing and any(not isinstance(each, Kept) for each in outcomes.values()):
+        return []
     return await _write(tx, store, items, list(touched.values()))
 
 

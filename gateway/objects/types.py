@@ -168,6 +168,15 @@ class ObjectConnection:
     )
 
 
+@strawberry.type(description="What became of each of several objects.")
+class BulkObjectPayload:
+    results: list[ObjectPayload] = strawberry.field(
+        description="Of each input, in the order of the inputs; paths of errors begin in the input."
+    )
+    succeeded: int = strawberry.field(description="How many inputs were kept.")
+    failed: int = strawberry.field(description="How many were not.")
+
+
 @strawberry.type(description="The object, or why nothing was changed.")
 class ObjectPayload:
     object: BucketObject | None = strawberry.field(default=None, description="The object.")

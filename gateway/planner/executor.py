@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from gateway.caller import Caller
 from gateway.errors import BadUserInput
 from gateway.planner.built import Inputs
 from gateway.planner.catalog import Catalog, PlannedFieldOf
+from gateway.planner.gathered import Gathered
 from gateway.planner.plan import PlanCache, ReadPlan, finish
 from gateway.planner.reader import Reader
 from gateway.planner.rows import Rows
@@ -59,6 +60,10 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
     catalog: Catalog
     plans: PlanCache
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._gathered: dict[Hashable, Gathered] = {}
+
     def complete_value(
         self,
         return_type: GraphQLOutputType,
@@ -70,7 +75,8 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """Read ``Rows``; complete anything else as graphql-core does."""
         if type(result) is Rows:
-            return self._read(return_type, field_details_list, info, path, result)
+            read = self._read_in_list if _is_in_list(path, result) else self._read
+            return read(return_type, field_details_list, info, path, result)
         return super().complete_value(
             return_type, field_details_list, info, path, result, position_context
         )
@@ -85,6 +91,43 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Raw | None:
         plan = self._plan(return_type, details, info, path, rows)
         answer, failures = await read_rows(plan, self.variable_values, rows, self.context_value)
+        return self._answer(return_type, details, info, path, answer, failures)
+
+    def _read_in_list(
+        self,
+        return_type: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: Any,
+        path: Path,
+        rows: Rows,
+    ) -> Awaitable[Raw | None]:
+        """Read rows together with those that the field's siblings in a list ask for."""
+
+        async def read(all_rows: Rows) -> tuple[bytes | None, list[Failure]]:
+            plan = self._plan(return_type, details, info, path, all_rows)
+            return await read_rows(plan, self.variable_values, all_rows, self.context_value)
+
+        key = (tuple(id(each.node) for each in details), info.parent_type, rows.namespace_id)
+        gathered = self._gathered.get(key)
+        if gathered is None or not gathered.is_open:
+            gathered = self._gathered[key] = Gathered(read, rows.namespace_id)
+        place = gathered.ask(rows)
+
+        async def answer() -> Raw | None:
+            part = await gathered.part(rows, place)
+            return self._answer(return_type, details, info, path, part.json, part.failures)
+
+        return answer()
+
+    def _answer(
+        self,
+        return_type: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: Any,
+        path: Path,
+        answer: bytes | None,
+        failures: Sequence[Failure],
+    ) -> Raw | None:
         if answer is None and isinstance(return_type, GraphQLNonNull):
             raise BadUserInput(f"{info.field_name}: nothing has this id")
         prefix = path.as_list()
@@ -131,6 +174,15 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             return variables_shape(self.variable_values)
         fragments = {name: each.definition for name, each in self.fragments.items()}
         return used_shape(self.variable_values, used_variables(nodes, fragments))
+
+
+def _is_in_list(path: Path | None, rows: Rows) -> bool:
+    """Tell whether siblings in a list may ask for rows in the same field, by their ids too."""
+    if rows.wanted_ids is None:
+        return False
+    while path is not None and not isinstance(path.key, int):
+        path = path.prev
+    return path is not None
 
 
 def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:

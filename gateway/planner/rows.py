@@ -32,6 +32,13 @@ class Rows:
         return rows
 
     @property
+    def wanted_ids(self) -> tuple[str, ...] | None:
+        """The ids that are asked for, one or many; None where it is not by ids alone."""
+        if self.ids is None and self.columns.keys() == {"id"}:
+            return (self.columns["id"],)
+        return self.ids
+
+    @property
     def prefix(self) -> str | None:
         """The prefix of the one id that is asked for, where it is well formed."""
         return prefix_of(self.columns["id"]) if "id" in self.columns else None

@@ -666,3 +666,22 @@ async def test_an_upsert_waits_for_an_insert_that_is_on_its_way(client: Client) 
 
     changed = await upsert
     assert (changed["id"], changed["version"], changed["metadata"]["x"]) == (id, 2, 1)
+
+
+async def test_an_upsert_makes_anew_what_is_deleted_before_it(client: Client) -> None:
+    bucket = await keyed_bucket(client)
+    made = await put_well(client, bucket, metadata={"x": 1})
+    lock = "SELECT 1 FROM objects WHERE namespace_id = $1 AND id = $2 FOR UPDATE"
+    remove = "DELETE FROM objects WHERE namespace_id = $1 AND id = $2"
+
+    async with client.database.connection() as connection:
+        await connection.execute(f"BEGIN; SET LOCAL app.namespace_id = '{client.namespace_id}'")
+        await connection.execute(lock, client.namespace_id, made["id"])
+        upsert = asyncio.create_task(put_well(client, bucket))
+        await client.until_waiting(1)
+        await connection.execute(remove, client.namespace_id, made["id"])
+        await connection.execute("COMMIT")
+
+    anew = await upsert
+    assert anew["id"] != made["id"]
+    assert (anew["version"], "x" in anew["metadata"]) == (1, False)
