@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,6 +20,7 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLLeafType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -73,6 +75,20 @@ class _Part(NamedTuple):
     is_nullable: bool
 
 
+class _Items(NamedTuple):
+    """A field of the payload that is a list of payloads.
+
+    Args:
+        start: Of its entry in the answer.
+        name: Of the payload's attribute.
+        parts: Of each of them; bytes are an entry that is always the same.
+    """
+
+    start: bytes
+    name: str
+    parts: list[_Part | bytes]
+
+
 class _Planned(NamedTuple):
     """A field of the payload that is read, and how."""
 
@@ -97,7 +113,7 @@ class MutationOperation:
         start: bytes,
         field: GraphQLField,
         node: FieldNode,
-        parts: list[_Part | bytes],
+        parts: list[_Part | _Items | bytes],
     ) -> None:
         self._variables = VariableReader(schema, definition)
         self._start = start
@@ -163,10 +179,16 @@ class MutationOperation:
     async def _write(
         self, payload: Any, values: VariableValues, context: Any, plans: PlanCache
     ) -> bytes:
-        entries = [
-            part if isinstance(part, bytes) else _entry(part, payload, values, plans)
-            for part in self._parts
-        ]
+        entries: list[bytes | _Planned] = []
+        for part in self._parts:
+            if isinstance(part, _Items):
+                entries.append(
+                    await _items(part, getattr(payload, part.name), values, context, plans)
+                )
+            else:
+                entries.append(
+                    part if isinstance(part, bytes) else _entry(part, payload, values, plans)
+                )
         planned = [each for each in entries if isinstance(each, _Planned)]
         if len(planned) == 1:
             answers = [await _read(planned[0], values, context)]
@@ -183,18 +205,35 @@ def _start(node: FieldNode) -> bytes:
 
 def _parts(
     payload: GraphQLObjectType, node: FieldNode, document: DocumentNode
-) -> list[_Part | bytes]:
+) -> list[_Part | _Items | bytes]:
     fragments = {
         each.name.value: each
         for each in document.definitions
         if isinstance(each, FragmentDefinitionNode)
     }
-    parts: dict[bytes, _Part | bytes] = {}
+    parts: dict[bytes, _Part | _Items | bytes] = {}
     for each in node.selection_set.selections if node.selection_set else ():
         if not isinstance(each, FieldNode) or each.directives or _start(each) in parts:
             raise _LongRoad  # a field that is asked for twice is merged
-        parts[_start(each)] = _part(payload, each, fragments)
+        start = _start(each)
+        below = _payload_of_items(payload, each)
+        if below is None:
+            parts[start] = _part(payload, each, fragments)
+            continue
+        inner = [part for part in _parts(below, each, document) if not isinstance(part, _Items)]
+        name = payload.fields[each.name.value].extensions[STRAWBERRY].python_name
+        parts[start] = _Items(start, name, inner)
     return list(parts.values())
+
+
+def _payload_of_items(payload: GraphQLObjectType, node: FieldNode) -> GraphQLObjectType | None:
+    """Return the type of the payloads that a field lists; None if it is another kind of field."""
+    field = payload.fields.get(node.name.value)
+    nullable = get_nullable_type(field.type) if field else None
+    item = get_nullable_type(nullable.of_type) if isinstance(nullable, GraphQLList) else None
+    if isinstance(item, GraphQLObjectType) and "errors" in item.fields:
+        return item
+    return None
 
 
 def _part(
@@ -256,6 +295,72 @@ def _entry(part: _Part, payload: Any, values: VariableValues, plans: PlanCache) 
     if part.leaf is None or value is None:
         raise _LongRoad  # errors, for the most part
     return part.start + orjson.dumps(part.leaf.coerce_output_value(value))
+
+
+async def _items(
+    part: _Items, payloads: list[Any], values: VariableValues, context: Any, plans: PlanCache
+) -> bytes:
+    """Write a list of payloads; what their fields read is read by one statement for each field."""
+    columns = [_column(each, payloads, values, plans) for each in part.parts]
+    planned = [each for each in columns if isinstance(each, _PlannedColumn)]
+    answers = iter(await asyncio.gather(*[_read_column(each, values, context) for each in planned]))
+    written = [next(answers) if isinstance(each, _PlannedColumn) else each for each in columns]
+    entries = b"},{".join([b",".join(entry) for entry in zip(*written, strict=True)])
+    return part.start + (b"[{" + entries + b"}]" if payloads else b"[]")
+
+
+class _PlannedColumn(NamedTuple):
+    """A field of several payloads that is read at once; of some there may be nothing to read."""
+
+    part: _Part
+    plan: ReadPlan
+    all_rows: Rows
+    entries: list[bytes | Rows]
+
+
+def _column(
+    part: _Part | bytes, payloads: list[Any], values: VariableValues, plans: PlanCache
+) -> list[bytes] | _PlannedColumn:
+    if isinstance(part, bytes):
+        return [part] * len(payloads)
+    entries: list[bytes] = []
+    mixed: list[bytes | Rows] = []
+    for payload in payloads:
+        value = getattr(payload, part.name)
+        if type(value) is Rows:
+            mixed.append(value)
+            continue
+        entry = _entry(part, payload, values, plans)
+        if not isinstance(entry, bytes):
+            raise _LongRoad
+        entries.append(entry)
+        mixed.append(entry)
+    if len(entries) == len(payloads):
+        return entries
+    asked = [each for each in mixed if isinstance(each, Rows)]
+    all_rows = Rows.listed([id for rows in asked for id in rows.wanted_ids or ()])
+    plan = plans.find(plan_key([part.node], used_shape(values, part.variables), all_rows))
+    if plan is None or any(rows.wanted_ids is None or rows.namespace_id for rows in asked):
+        raise _LongRoad  # which makes the plan, for the next time
+    return _PlannedColumn(part, plan, all_rows, mixed)
+
+
+async def _read_column(column: _PlannedColumn, values: VariableValues, context: Any) -> list[bytes]:
+    text, failures = await read_rows(column.plan, values, column.all_rows, context)
+    if failures or text is None:
+        raise _LongRoad
+    read = iter(orjson.loads(text))
+    start = column.part.start
+    entries = []
+    for each in column.entries:
+        if isinstance(each, Rows):
+            value = next(read) if each.ids is None else list(islice(read, len(each.ids)))
+            if value is None and not column.part.is_nullable:
+                raise _LongRoad
+            entries.append(start + orjson.dumps(value))
+        else:
+            entries.append(each)
+    return entries
 
 
 async def _read(planned: _Planned, values: VariableValues, context: Any) -> bytes:
