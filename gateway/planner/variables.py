@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from graphql import GraphQLSchema, NamedTypeNode, NonNullTypeNode, OperationDefinitionNode
+from graphql import GraphQLSchema, NonNullTypeNode, OperationDefinitionNode
 from graphql.execution.get_variable_signature import (
     GraphQLVariableSignature,
     get_variable_signature,
 )
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 
-# The scalars that take a value of one Python type as it is.
-_TAKEN = {"ID": str, "String": str, "Boolean": bool}
+from gateway.planner.coercing import Coerce, Coercers, Unusual
 
 
-class _Plain(NamedTuple):
-    """A variable of a scalar that needs no conversion, without a default."""
+class _Known(NamedTuple):
+    """A variable that can be coerced here."""
 
     name: str
-    kind: type
+    coerce: Coerce
     is_required: bool
+    has_default: bool
     signature: GraphQLVariableSignature
 
 
@@ -30,43 +30,45 @@ class VariableReader:
     def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode) -> None:
         self._schema = schema
         self._definitions = definition.variable_definitions or ()
-        plain = [_plain(schema, each) for each in self._definitions]
-        # One that is not plain takes all of them through graphql-core.
-        self._plain = [each for each in plain if each] if all(plain) else None
+        coercers = Coercers()
+        known = [_known(schema, each, coercers) for each in self._definitions]
+        # One that is not known takes all of them through graphql-core.
+        self._known = [each for each in known if each] if all(known) else None
 
     def read(self, given: dict[str, Any]) -> VariableValues | None:
         """Return the variables as resolvers take them, None if there is anything wrong."""
-        values = None if self._plain is None else _taken(self._plain, given)
-        if values is not None:
-            return values
+        if self._known is not None:
+            try:
+                return _coerced(self._known, given)
+            except (Unusual, RecursionError):
+                pass
         coerced = get_variable_values(self._schema, self._definitions, given)
         return None if isinstance(coerced, list) else coerced
 
 
-def _plain(schema: GraphQLSchema, definition: Any) -> _Plain | None:
-    is_required = isinstance(definition.type, NonNullTypeNode)
-    named = definition.type.type if is_required else definition.type
-    if not isinstance(named, NamedTypeNode) or definition.default_value is not None:
-        return None
-    kind = _TAKEN.get(named.name.value)
+def _known(schema: GraphQLSchema, definition: Any, coercers: Coercers) -> _Known | None:
     signature = get_variable_signature(schema, definition)
-    if kind is None or not isinstance(signature, GraphQLVariableSignature):
+    if not isinstance(signature, GraphQLVariableSignature):
         return None
-    return _Plain(definition.variable.name.value, kind, is_required, signature)
+    try:
+        coerce = coercers.of(signature.type)
+    except Unusual:
+        return None
+    is_required = isinstance(definition.type, NonNullTypeNode)
+    has_default = definition.default_value is not None
+    return _Known(definition.variable.name.value, coerce, is_required, has_default, signature)
 
 
-def _taken(plain: list[_Plain], given: dict[str, Any]) -> VariableValues | None:
+def _coerced(known: list[_Known], given: dict[str, Any]) -> VariableValues:
     coerced: dict[str, Any] = {}
     sources: dict[str, VariableValueSource] = {}
-    for name, kind, is_required, signature in plain:
+    for name, coerce, is_required, has_default, signature in known:
         if name in given:
             value = given[name]
-            if type(value) is not kind and (value is not None or is_required):
-                return None
+            coerced[name] = coerce(value)
             sources[name] = VariableValueSource(signature, value)
-            coerced[name] = value
-        elif is_required:
-            return None
+        elif is_required or has_default:
+            raise Unusual
         else:
             sources[name] = VariableValueSource(signature)
     return VariableValues(sources, coerced)
