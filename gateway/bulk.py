@@ -13,7 +13,7 @@ from gateway.errors import Aborted, Overtaken, Refused, Unavailable, UserFailure
 from gateway.mutation import as_plain
 
 MOST_INPUTS = 1000
-_MOST_TRIES = 5
+_MOST_TRIES = 20
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from gateway.checks import refuse, shortened
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
 from gateway.enums import InsertPolicy
-from gateway.errors import NotFound, Refused, UserFailure
+from gateway.errors import NotFound, Overtaken, Refused, UserFailure
 from gateway.limits import Limits
 from gateway.objects import new_blobs, new_objects, object_rows
 from gateway.objects.drafts import Draft, Holders
@@ -102,6 +102,7 @@ async def keep_objects(
         all_or_nothing: Where one fails, leave off before bytes are kept; roll ``tx`` back then.
 
     Raises:
+        Overtaken: Another object was deleted just now; try again in another transaction.
         Unavailable: The store cannot keep the bytes.
     """
     held = await holding.share_all(tx, {each.bucket_id for each in given})
@@ -212,6 +213,9 @@ async def _claim(tx: Transaction, items: Sequence[_Item]) -> dict[_Key, Draft]:
             standing |= {(draft.bucket_id, draft.unique_key or ""): draft for draft in found}
             # Again where another had a key and was gone before its row could be locked.
             missing = (missing - standing.keys()) & first_new.keys()
+            if missing and (standing or any(item.made for item in items)):
+                # Rows are made before any is locked, else two bulks could wait in a circle.
+                raise Overtaken("an object was deleted just now")
     return standing
 
 
