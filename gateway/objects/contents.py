@@ -180,7 +180,9 @@ async def _claim(
             **values,
         )
         kept |= {row["hash"]: row["key"] for row in added}
-    again = [each for each in renewed if each in keys and kept[each] != keys[each]]
+    # What came while this one looked is as new as its own. To change a row twice in a transaction,
+    # once below and once above a shared hold, would let it and who shares wait for each other.
+    again = [each for each in renewed if each in keys and each not in new]
     if again:
         await tx.run(_RENEW, hashes=again, keys=[keys[each] for each in again], **values)
         await condemn(tx, [kept[each] for each in again])
