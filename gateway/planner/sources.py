@@ -142,8 +142,10 @@ class Computed(Source):
     """A value that Python makes, one call for all rows of an answer; nullable.
 
     ``batch`` gets the request's context and, for each row, a dict of ``needs``; it returns as many
-    values.
-    The field's arguments come as keywords.
+    values. The field's arguments come as keywords.
+
+    Of a field whose type is an object, or a list of objects, a value is a dict, or a list of dicts,
+    with every field under its name in Python; what was selected is taken out of it.
     """
 
     batch: Callable[..., Any]

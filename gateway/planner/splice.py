@@ -16,12 +16,18 @@ NEED_MARK = "@"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A computed field as it was selected: its source, and the slot of its arguments."""
+    """A computed field as it was selected.
+
+    Args:
+        slot: Of its arguments.
+        projection: What is selected of it, where it is an object.
+    """
 
     type_name: str
     field_name: str
     source: Computed
     slot: int | None
+    projection: Projection | None = None
 
     def need_key(self, need: str) -> str:
         """Return the key under which the JSON carries one of the call's needs."""
@@ -57,6 +63,33 @@ class VariantShape:
 Shape = ObjectShape | ListShape | VariantShape
 
 
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What is selected of objects that Python makes.
+
+    Args:
+        type_name: Of the objects.
+        fields: For each key of the answer the field's name in Python, None for ``__typename``, and
+            what is selected below it, if it is an object too.
+    """
+
+    type_name: str
+    fields: Mapping[str, tuple[str | None, Projection | None]]
+
+    def of(self, value: Any) -> Any:
+        """Return a value as it was selected: an object, a list of objects, or None."""
+        if value is None:
+            return None
+        if isinstance(value, list):
+            return [self.of(each) for each in value]
+        return {key: self._field(value, *field) for key, field in self.fields.items()}
+
+    def _field(self, value: Mapping[str, Any], name: str | None, below: Projection | None) -> Any:
+        if name is None:
+            return self.type_name
+        return value[name] if below is None else below.of(value[name])
+
+
 class ArgumentsBySlot(Protocol):
     """The arguments of each field that has some, by its slot."""
 
@@ -71,6 +104,7 @@ class Place(NamedTuple):
     key: str
     needs: dict[str, Any]
     path: tuple[str | int, ...]
+    projection: Projection | None
 
 
 class Failure(NamedTuple):
@@ -106,7 +140,8 @@ async def _fill(
     except Exception as error:  # told at each place, as errors of fields are
         return [Failure(error, place.path) for place in places]
     for place, value in zip(places, values, strict=True):
-        place.target[place.key] = value
+        selected = value if place.projection is None else place.projection.of(value)
+        place.target[place.key] = selected
     return []
 
 
@@ -130,6 +165,7 @@ def _collect(
         name = (call.type_name, call.field_name, call.slot)
         calls[name] = call
         mine = {need: needs[call.need_key(need)] for need in call.source.needs}
-        places.setdefault(name, []).append(Place(value, key, mine, (*path, key)))
+        place = Place(value, key, mine, (*path, key), call.projection)
+        places.setdefault(name, []).append(place)
     for key, child in shape.children.items():
         _collect(value[key], child, (*path, key), places, calls)

@@ -18,7 +18,7 @@ from gateway.planner.declared import CALLER_GETTERS, NAMESPACE, declared
 from gateway.planner.json_text import Json
 from gateway.planner.rows import Rows
 from gateway.planner.selection import TYPENAME, Selected
-from gateway.planner.splice import TYPE_KEY, Call, ObjectShape, Shape
+from gateway.planner.splice import TYPE_KEY, Call, ObjectShape, Projection, Shape
 from gateway.planner.sql import (
     INTEGER,
     TEXTS,
@@ -99,7 +99,8 @@ class StatementBuilder:
                 continue
             field = planned.fields[each.name]
             if isinstance(field.source, sources.Computed):
-                call = Call(type_name, each.name, field.source, each.slot)
+                projection = self._projection(each, field)
+                call = Call(type_name, each.name, field.source, each.slot, projection)
                 shape.calls[each.key] = call
                 pairs.append((each.key, json_text.NULL))
                 continue
@@ -116,6 +117,22 @@ class StatementBuilder:
         if tagged:
             pairs.append((TYPE_KEY, json_text.constant(type_name)))
         return Built(json_text.object_of(pairs), shape or None)
+
+    def _projection(self, selected: Selected, field: PlannedFieldOf) -> Projection | None:
+        """Return what is selected of a computed object; None for other values."""
+        if not field.types:
+            return None
+        (type_name,) = field.types
+        known = self.planned_type(type_name).fields
+        fields: dict[str, tuple[str | None, Projection | None]] = {}
+        for each in selected.fields[type_name]:
+            if each.name == TYPENAME:
+                fields[each.key] = (None, None)
+                continue
+            below = known[each.name]
+            name = below.source.name if isinstance(below.source, sources.Column) else each.name
+            fields[each.key] = (name, self._projection(each, below))
+        return Projection(type_name, fields)
 
     @singledispatchmethod
     def _build(

@@ -23,7 +23,7 @@ VALUE, OBJECT, LIST, PAGE = "a value", "one object", "a list of objects", "a con
 SHAPES: Mapping[type[Source], tuple[str, ...]] = {
     sources.Column: (VALUE,),
     sources.Sql: (VALUE,),
-    sources.Computed: (VALUE,),
+    sources.Computed: (VALUE, OBJECT, LIST),
     sources.One: (OBJECT,),
     sources.Either: (OBJECT,),
     sources.AnyNode: (OBJECT,),

@@ -6,12 +6,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
+from graphql import get_named_type
 from sqlalchemy import Column, ColumnElement, Table, table
 from sqlalchemy import column as new_column
 from sqlalchemy.dialects.postgresql import JSONB
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.planner import sources
+from gateway.planner.audit.made import made_problems
 from gateway.planner.audit.places import LIST, ROOT, SHAPES, Place, Row
 from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
 from gateway.planner.catalog import Catalog
@@ -79,6 +81,7 @@ class SourceAudit:
             yield "needs nothing of its row, so each row would have the same; name what it needs"
         for name, build in source.needs.items():
             yield from built(at.row.title, f"the need {name}", build, at.row.columns)
+        yield from made_problems(get_named_type(at.field.type))
 
     # ---- objects of the same row --------------------------------------------------------------
 

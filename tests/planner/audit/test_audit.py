@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 import strawberry
@@ -35,6 +35,25 @@ from .planted import (
     bad,
     problems,
 )
+
+Part = TypeVar("Part")
+
+
+@strawberry.type
+class MadeOf(Generic[Part]):
+    parts: list[Part]
+
+
+@strawberry.type
+class PlannedPart:
+    books: BookConnection = many(description="")
+
+
+@strawberry.type
+class ResolvedPart:
+    @strawberry.field
+    def length(self) -> int:
+        return 1
 
 
 def fault(name: str, kind: Any, declared: Any, problem: str) -> Any:
@@ -234,6 +253,30 @@ def test_refuses_a_list_without_an_index(kind: Any, declared: Any, problem: str)
             str | None,
             computed(str, needs={"name": lambda row: row.name}, description=""),
             "the need name cannot be built over shelves: AttributeError: name",
+        ),
+        fault(
+            "computed objects of an entity",
+            list[Book] | None,
+            computed(str, needs={"title": lambda row: row.title}, description=""),
+            "makes objects in Python, and Book is read from rows",
+        ),
+        fault(
+            "computed objects with a planned field",
+            MadeOf[PlannedPart] | None,
+            computed(str, needs={"title": lambda row: row.title}, description=""),
+            "makes objects in Python, so PlannedPart.books has to be a plain field",
+        ),
+        fault(
+            "computed objects with a resolver",
+            MadeOf[ResolvedPart] | None,
+            computed(str, needs={"title": lambda row: row.title}, description=""),
+            "makes objects in Python, so ResolvedPart.length has to be a plain field",
+        ),
+        fault(
+            "computed objects of several types",
+            MadeOf[Node] | None,
+            computed(str, needs={"title": lambda row: row.title}, description=""),
+            "makes objects in Python, and nothing tells which Node is made",
         ),
     ],
 )
