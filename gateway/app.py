@@ -57,6 +57,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
         inline_bytes=settings.max_inline_bytes,
         blobs_per_object=settings.max_blobs_per_object,
         name_characters=settings.max_name_characters,
+        upload_bytes=settings.max_upload_bytes,
     )
     fetcher = Fetcher(_fetch_rules(settings))
     authenticator = Authenticator(database)

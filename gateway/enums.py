@@ -39,9 +39,9 @@ def words(description: str) -> Callable[[type[T]], type[T]]:
     return show
 
 
-@words("Where a bucket, an object or a document stands.")
+@words("Where a bucket, an object, a document or an upload stands.")
 class Status(Word):
-    PENDING = "PENDING", "Waiting for a run to take it up."
+    PENDING = "PENDING", "Waiting for a run to take it up; an upload: for its bytes."
     QUEUED = "QUEUED", "Handed to a run that has not started it."
     IN_PROGRESS = "IN_PROGRESS", "Being worked on; a bucket: being deleted."
     PROCESSING = "PROCESSING", "Inside an extractor."
@@ -139,3 +139,4 @@ class EntityKind(Word):
     BUCKET = "BUCKET", "A bucket."
     OBJECT = "OBJECT", "An object of a bucket."
     DOCUMENT = "DOCUMENT", "A document of a collection."
+    UPLOAD = "UPLOAD", "An upload."

@@ -12,6 +12,7 @@ GatewayError                  code for programs, message for people
 │   ├── BadState              BAD_STATE         not from the status it has
 │   ├── TooLarge              TOO_LARGE         beyond a limit
 │   ├── FetchFailed           FETCH_FAILED      a URL whose bytes cannot be had
+│   ├── ChecksumMismatch      CHECKSUM_MISMATCH other bytes came than were announced
 │   └── Aborted               ABORTED           other inputs of the bulk failed
 ├── Refused                   several UserFailures at once
 ├── Overtaken                 what was found is gone; never shown, for who meets it begins anew
@@ -160,6 +161,12 @@ class FetchFailed(UserFailure):
     """A URL whose bytes cannot be had; the message names it, without its query, and says why."""
 
     code = "FETCH_FAILED"
+
+
+class ChecksumMismatch(UserFailure):
+    """Other bytes came than were announced; the message tells both sizes or hashes."""
+
+    code = "CHECKSUM_MISMATCH"
 
 
 class Aborted(UserFailure):

@@ -1,4 +1,7 @@
-"""Finishes in the background what deletions began: rows of buckets, bytes that no blob names."""
+"""Finishes in the background what deletions began: rows of buckets, bytes that nothing names.
+
+Uploads that have expired go here as well.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.namespaces.tables import NamespaceRow
 from gateway.objects import contents
+from gateway.uploads import ending
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +29,9 @@ LOOK_AT_ALL_EVERY_S = 3600.0
 # Bytes that no row names are found by listing the store, a thousand in each request to S3.
 LOOK_FOR_STRAYS_EVERY_S = 24 * 3600.0
 STRAY_AFTER_S = 24 * 3600.0
+
+# Besides those of the hashes that it is told of.
+_CONDEMNED_AT_ONCE = 100
 
 _FIND_NAMESPACES = select(NamespaceRow.id)
 
@@ -40,7 +47,7 @@ class Housekeeper:
         self._woken = asyncio.Event()
 
     def wake(self, namespace_id: str, hashes: Iterable[str] = ()) -> None:
-        """Tell of a deletion, once it is committed.
+        """Tell of a deletion, or of bytes that are condemned, once it is committed.
 
         Args:
             hashes: Of bytes that a blob named which is gone.
@@ -96,6 +103,9 @@ class Housekeeper:
     async def _work(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for namespace_id, hashes in waiting.items():
+            with self._again_if_it_fails(namespace_id):
+                gone = await ending.remove_expired(self._database, self._blobs, namespace_id)
+                hashes = None if hashes is None else hashes | gone
             with self._again_if_it_fails(namespace_id, hashes):
                 await self._sweep(namespace_id, hashes)
             with self._again_if_it_fails(namespace_id):
@@ -118,9 +128,13 @@ class Housekeeper:
         if hashes is None:
             while await contents.sweep(self._database, self._blobs, namespace_id):
                 pass
-        elif hashes:
+        else:
             await contents.sweep(
-                self._database, self._blobs, namespace_id, hashes=list(hashes), limit=len(hashes)
+                self._database,
+                self._blobs,
+                namespace_id,
+                hashes=list(hashes),
+                limit=len(hashes) + _CONDEMNED_AT_ONCE,
             )
 
     @contextmanager

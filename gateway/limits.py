@@ -13,3 +13,4 @@ class Limits:
     inline_bytes: int = 10 * 1024 * 1024
     blobs_per_object: int = 100
     name_characters: int = 255
+    upload_bytes: int = 5 * 1024**4

@@ -36,6 +36,8 @@ from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.scalars import SCALARS
 from gateway.status_queries import StatusQueries
+from gateway.uploads.mutations import UploadMutations
+from gateway.uploads.queries import UploadQueries
 from gateway.user_errors import ConflictError, FieldError
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Query(
     ObjectQueries,
     CollectionQueries,
     DocumentQueries,
+    UploadQueries,
     LineageQueries,
     StatusQueries,
 ):
@@ -63,6 +66,7 @@ class Mutation(
     ObjectMutations,
     CollectionMutations,
     DocumentMutations,
+    UploadMutations,
 ):
     pass
 

@@ -120,6 +120,7 @@ class Settings:
     )
     max_blobs_per_object: int = _setting(100, "blobs of one object, at most")
     max_name_characters: int = _setting(255, "length of a name, at most")
+    max_upload_bytes: int = _setting(5 * 1024**4, "size of one uploaded file, at most")
     max_source_bytes: int = _setting(5 * 1024**3, "size of one file fetched from a URL, at most")
     fetch_schemes: str = _setting(
         "http,https", "how URLs to fetch from may begin", read=read_schemes

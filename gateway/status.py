@@ -40,10 +40,18 @@ _RUN = {
     **dict.fromkeys(_ENDS, (Status.QUEUED,)),
 }
 
+_UPLOAD = {
+    Status.PENDING: (Status.COMPLETED, Status.FAILED, Status.CANCELED),
+    Status.COMPLETED: (),
+    Status.FAILED: (),
+    Status.CANCELED: (),
+}
+
 TRANSITIONS: Mapping[EntityKind, Mapping[Status, tuple[Status, ...]]] = MappingProxyType(
     {
         EntityKind.BUCKET: MappingProxyType(_BUCKET),
         EntityKind.OBJECT: MappingProxyType(_RUN),
         EntityKind.DOCUMENT: MappingProxyType(_RUN),
+        EntityKind.UPLOAD: MappingProxyType(_UPLOAD),
     }
 )

@@ -28,6 +28,7 @@ class ErrorCode(Word):
     BAD_STATE = "BAD_STATE", "The status it has does not allow this."
     TOO_LARGE = "TOO_LARGE", "A value beyond its limit."
     FETCH_FAILED = "FETCH_FAILED", "A URL whose bytes cannot be had."
+    CHECKSUM_MISMATCH = "CHECKSUM_MISMATCH", "Other bytes came than were announced."
     ABORTED = "ABORTED", "Nothing was kept of a bulk, because of other inputs of it."
 
 

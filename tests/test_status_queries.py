@@ -8,7 +8,7 @@ async def test_tells_every_legal_move(client: Client) -> None:
 
     moves = {(each["kind"], each["from"]): each["to"] for each in found["statusTransitions"]}
     assert len(moves) == len(found["statusTransitions"])
-    assert {kind for kind, _ in moves} == {"BUCKET", "OBJECT", "DOCUMENT"}
+    assert {kind for kind, _ in moves} == {"BUCKET", "OBJECT", "DOCUMENT", "UPLOAD"}
     assert moves["OBJECT", "DRAFT"] == ["PENDING", "QUEUED"]
     assert moves["BUCKET", "IN_PROGRESS"] == []
     assert moves["DOCUMENT", "COMPLETED"] == ["QUEUED"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from gateway.blobs.store import BlobStore, Digest
@@ -64,5 +65,5 @@ async def digest(store: BlobStore, key: str) -> Digest:
     """
     measure = Measure()
     async for chunk in store.stream(key):
-        measure.add(chunk)
+        await asyncio.to_thread(measure.add, chunk)
     return measure.result()

@@ -91,9 +91,10 @@ async def _take(store: LocalBlobStore, link: Link, request: web.Request) -> web.
         if link.parts_id is None or link.part is None:
             await store.put_stream(link.key, body, size_bytes=link.size_bytes, sha256=link.sha256)
         else:
-            await store.put_part(
+            part = await store.put_part(
                 link.key, link.parts_id, link.part, body, size_bytes=link.size_bytes
             )
+            return web.Response(headers={**_HARMLESS, "ETag": f'"{part.etag}"'})
     except InvalidInput as failure:
         return _refusal(400, failure)
     except NoBytes:

@@ -38,6 +38,7 @@ from gateway.database.pool import Database, Transaction
 from gateway.documents.tables import DocumentBlobRow
 from gateway.objects.blob_data import BlobContent
 from gateway.objects.tables import BlobRow, ContentRow, RemovalRow
+from gateway.uploads.tables import UploadRow
 
 _NAMESPACE_ID: BindParameter[str] = bindparam("namespace_id")
 _REMOVED_AT_ONCE = 20
@@ -54,6 +55,9 @@ _HOLD = (
     .with_for_update(read=True, key_share=True)
 )
 _HOLD_ALONE = _HOLD.with_for_update()
+_HOLD_ONE = (
+    select(ContentRow.size_bytes).where(*_THIS_ONE).with_for_update(read=True, key_share=True)
+)
 
 
 def _renew_statement() -> Any:
@@ -143,10 +147,22 @@ async def adopt(tx: Transaction, *, key: str, digest: Digest) -> bool:
     return False
 
 
+async def hold(tx: Transaction, content_hash: str) -> int | None:
+    """Hold a content until ``tx`` ends, for a row to name it; return its size.
+
+    None if the namespace does not have it.
+    """
+    size_bytes: int | None = await tx.value(
+        _HOLD_ONE, namespace_id=tx.namespace_id, hash=content_hash
+    )
+    return size_bytes
+
+
 async def condemn(tx: Transaction, keys: Sequence[str]) -> None:
     """Have what is under keys removed from the store, once ``tx`` is committed.
 
-    Only for keys that no content has, and of which nobody has an upload target that still works.
+    Only for keys that no content has, and never will. Of which somebody has an upload target that
+    still works, condemn once more when it does not.
     """
     await tx.run(_CONDEMN, namespace_id=tx.namespace_id, keys=list(keys))
 
@@ -192,10 +208,14 @@ async def _claim(
 
 def _namings(content_hash: SQLColumnExpression[str]) -> list[Exists]:
     """Return one condition for each table whose rows can name a content."""
-    return [
+    blobs = [
         exists().where(row.namespace_id == _NAMESPACE_ID, row.hash == content_hash, row.has_bytes)
         for row in (BlobRow, DocumentBlobRow)
     ]
+    uploads = exists().where(
+        UploadRow.namespace_id == _NAMESPACE_ID, UploadRow.hash == content_hash
+    )
+    return [*blobs, uploads]
 
 
 _SECOND: ColumnElement[Any] = literal_column("interval '1 second'")
@@ -223,7 +243,7 @@ _FIND_STRAYS = select(_GIVEN_KEY.label("key")).where(
     # Every table in which the key of bytes may be.
     *(
         ~exists().where(row.namespace_id == _NAMESPACE_ID, row.key == _GIVEN_KEY)
-        for row in (ContentRow, RemovalRow)
+        for row in (ContentRow, RemovalRow, UploadRow)
     )
 )
 _FORGET = delete(RemovalRow).where(

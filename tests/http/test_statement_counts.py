@@ -17,6 +17,7 @@ from gateway.blobs.signing import UrlSigner
 from gateway.database import migrate
 from gateway.database.embedded.binaries import Binaries
 from gateway.database.embedded.options import STATEMENT_STATISTICS
+from gateway.database.ids import new_id
 from gateway.database.pool import open_database
 from gateway.schema import make_schema
 from gateway.settings import Settings
@@ -61,6 +62,8 @@ ROOTS = {
     "collection": """(id: $collection) {
         documentCount documents(first: 3) { totalCount nodes { ...Links } } }""",
     "lineage": "(id: $document, collectionIds: [$collection]) { ...Graph }",
+    "upload": f"""(id: "{new_id("upl")}") {{
+        status target {{ url parts {{ number url }} }} receivedParts {{ number }} }}""",
     "statusTransitions": "{ kind from to }",
 }
 UNREAD = "statusTransitions"  # the one root field that no table has

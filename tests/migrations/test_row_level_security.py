@@ -17,6 +17,7 @@ TABLES = (
     "blobs",
     "contents",
     "removals",
+    "uploads",
     "collections",
     "collection_sources",
     "collection_tallies",
@@ -34,6 +35,9 @@ ROWS = """
     INSERT INTO contents (namespace_id, hash, size_bytes, key)
         VALUES ('ns_{0}', repeat('{0}', 64), 1, 'ns_{0}/1');
     INSERT INTO removals (namespace_id, key) VALUES ('ns_{0}', 'ns_{0}/2');
+    INSERT INTO uploads
+        (namespace_id, id, bucket_id, filename, content_type, size_bytes, expires_in_s, expires_at)
+        VALUES ('ns_{0}', 'upl_{0}', 'bkt_{0}', 'a', 'text/plain', 1, 60, now());
     INSERT INTO collections
         (namespace_id, id, collection_name, source_type, extractor_name, extractor_version)
         VALUES ('ns_{0}', 'col_{0}', 'name', 'BUCKET', 'frames', 'v1');

@@ -16,6 +16,7 @@ TABLES = {
     EntityKind.BUCKET: ("buckets", "bkt_1"),
     EntityKind.OBJECT: ("objects", "obj_1"),
     EntityKind.DOCUMENT: ("documents", "doc_1"),
+    EntityKind.UPLOAD: ("uploads", "upl_1"),
 }
 
 
@@ -24,6 +25,11 @@ async def sql(sql: asyncpg.Connection) -> asyncpg.Connection:
     await sql.execute(
         "INSERT INTO documents (namespace_id, id, collection_id) VALUES ('ns_a', 'doc_1', 'col_1')"
     )
+    await sql.execute("""
+        INSERT INTO uploads (namespace_id, id, bucket_id, filename, content_type, size_bytes,
+            expires_in_s, expires_at)
+        VALUES ('ns_a', 'upl_1', 'bkt_1', 'a', 'text/plain', 1, 60, now())
+    """)
     return sql
 
 

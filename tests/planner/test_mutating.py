@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -60,6 +61,13 @@ CREATE_DOCUMENT = mutation(
 )
 PATCH_DOCUMENT = mutation("patchDocument", "PatchDocumentInput", "document { id metadata version }")
 DELETE_DOCUMENT = f"mutation ($id: ID!) {{ deleteDocument(id: $id) {{ deletedId {_ERRORS} }} }}"
+CREATE_UPLOAD = mutation(
+    "createUpload",
+    "CreateUploadInput",
+    "upload { id filename status expiresAt target { __typename method headers to: url"
+    " parts { number sizeBytes } } receivedParts { number } }",
+)
+CONFIRM_UPLOAD = mutation("confirmUpload", "ConfirmUploadInput", "upload { id status }")
 CREATE_NAMESPACE = mutation(
     "createNamespace", "CreateNamespaceInput", "namespace { id description bucketCount }"
 )
@@ -153,6 +161,11 @@ def made(text: str, build: Callable[[dict[str, Any]], dict[str, Any]]) -> Case:
 
 def an_object(**input: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda ids: {"bucketId": ids["bucket"]} | input
+
+
+def an_upload(**input: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    file = {"filename": "a.png", "contentType": "image/png", "fileSizeBytes": 5}
+    return lambda ids: {"bucketId": ids["bucket"]} | file | input
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -319,6 +332,15 @@ CASES = {
     ),
     "nothing of a document": made(PATCH_DOCUMENT, lambda ids: {"id": ids["document"]}),
     "delete a document": Case(DELETE_DOCUMENT, lambda ids: {"id": ids["document"]}),
+    "an upload": made(CREATE_UPLOAD, an_upload()),
+    "an upload in parts": made(CREATE_UPLOAD, an_upload(fileSizeBytes=2**25, multipart=True)),
+    "an upload of what is there": made(
+        CREATE_UPLOAD, an_upload(fileSizeBytes=1, fileHash=hashlib.sha256(b"a").hexdigest())
+    ),
+    "an upload that cannot be": made(CREATE_UPLOAD, an_upload(fileSizeBytes=-1, filename="")),
+    "confirm nothing": case(
+        CONFIRM_UPLOAD, input={"uploadId": new_id("upl"), "parts": [{"number": 1, "etag": "x"}]}
+    ),
     "a namespace": made(CREATE_NAMESPACE, lambda ids: {"namespaceName": ids["name"]}),
     "a key": case(
         CREATE_KEY,

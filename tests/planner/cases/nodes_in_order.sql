@@ -37,6 +37,11 @@ SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN
         FROM collections AS collections_8
         WHERE collections_8.namespace_id = $1::text AND collections_8.id = wanted_1.id
       )
+      WHEN split_part(wanted_1.id, '_', 1) = 'upl' THEN (
+        SELECT '{"id":"' || uploads_9.id || '"}'
+        FROM uploads AS uploads_9
+        WHERE uploads_9.namespace_id = $1::text AND uploads_9.id = wanted_1.id
+      )
       END, 'null'),
     ',' ORDER BY wanted_1.place
   ), '') || ']'

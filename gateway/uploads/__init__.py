@@ -1,0 +1,1 @@
+"""Uploads: bytes that clients send straight to the store, and what is known of them meanwhile."""

@@ -1,0 +1,254 @@
+"""Confirming uploads: what came is looked at, and becomes a content of the namespace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Double, bindparam, func, literal_column, update
+
+from gateway.blobs import measure
+from gateway.blobs.store import BlobStore, Digest, NoBytes, Part, new_key
+from gateway.database.pool import Database, Transaction
+from gateway.enums import Status
+from gateway.errors import BadState, ChecksumMismatch, InvalidInput, Refused, UserFailure
+from gateway.gathering import Gathering
+from gateway.objects import contents
+from gateway.uploads import standing
+from gateway.uploads.parts import part_sizes
+from gateway.uploads.standing import THIS_ONE, USABLE_S, Upload
+from gateway.uploads.tables import UploadRow
+
+_PATH = ("uploadId",)
+_MOST_NAMED = 10
+
+_CHANGED = {"version": UploadRow.version + 1, "updated_at": func.now()}
+_COMPLETE = (
+    update(UploadRow)
+    .values(
+        status=Status.COMPLETED,
+        hash=bindparam("new_hash"),
+        key=bindparam("new_key"),
+        parts_id=None,
+        is_duplicate=bindparam("new_is_duplicate"),
+        expires_at=func.now()
+        + literal_column("interval '1 second'") * bindparam("lasts_s", type_=Double),
+        **_CHANGED,
+    )
+    .where(*THIS_ONE)
+)
+_FAIL = (
+    update(UploadRow)
+    .values(status=Status.FAILED, error=bindparam("new_error"), **_CHANGED)
+    .where(*THIS_ONE)
+)
+
+# In one gateway, those who confirm one upload take turns: the first looks at the bytes, and the
+# others find that it has. With several gateways two may look; the row decides between them.
+_turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+
+class GivenPart(NamedTuple):
+    """A part as its sender knows it; with or without quotes around the ETag."""
+
+    number: int
+    etag: str
+
+
+class _Found(NamedTuple):
+    """Bytes that nobody can replace any more, and what they are."""
+
+    key: str
+    digest: Digest
+
+
+async def confirm_upload(
+    database: Database,
+    store: BlobStore,
+    *,
+    namespace_id: str,
+    id: str,
+    parts: Sequence[GivenPart] | None = None,
+) -> None:
+    """See that the bytes of an upload came and are those that were announced; keep them.
+
+    Doing it again is harmless. No transaction is open while the store is asked.
+
+    Args:
+        parts: What the sender believes to have sent in parts; None: whatever came.
+
+    Raises:
+        NotFound: There is no such upload.
+        BadState: It was aborted, has failed or expired; or not all of it has come.
+        InvalidInput: ``parts`` are not what came.
+        ChecksumMismatch: Other bytes came; the upload has failed.
+        Refused: Several of these.
+        Unavailable: The store gives no answer.
+    """
+    turn = _turns.setdefault((namespace_id, id), asyncio.Lock())
+    async with turn:
+        async with database.transaction(namespace_id) as tx:
+            upload = await standing.find(tx, id, _PATH)
+        if _is_complete(upload):
+            return
+        upload.require_pending(_PATH)
+        try:
+            found = await _find_bytes(store, namespace_id, upload, parts)
+        except (UserFailure, Refused):
+            # Another gateway may have confirmed it meanwhile, and removed what was looked for.
+            async with database.transaction(namespace_id) as tx:
+                if _is_complete(await standing.find(tx, id, _PATH)):
+                    return
+            raise
+        fault = _fault(upload, found.digest)
+        async with database.transaction(namespace_id) as tx:
+            now = await standing.lock(tx, id, _PATH)
+            if now.status == Status.PENDING:
+                await _end(tx, id, upload, found, fault)
+            elif found.key != upload.own_key or now.status != Status.COMPLETED:
+                await contents.condemn(tx, [found.key])
+        # What the row said when it was locked decides; outside, for a failure would undo the rest.
+        if now.status == Status.PENDING and fault is not None:
+            raise fault
+        if now.status not in (Status.PENDING, Status.COMPLETED):
+            now.require_pending(_PATH)
+
+
+def _is_complete(upload: Upload) -> bool:
+    if upload.status != Status.COMPLETED:
+        return False
+    standing.require_time(is_expired=upload.is_expired, path=_PATH)
+    return True
+
+
+async def _find_bytes(
+    store: BlobStore, namespace_id: str, upload: Upload, parts: Sequence[GivenPart] | None
+) -> _Found:
+    key = upload.own_key
+    if upload.parts_id is not None:
+        await _join(store, upload, upload.parts_id, parts)
+        with _nothing_came("the parts are gone; create another upload"):
+            return _Found(key, await measure.digest(store, key))
+    if parts:
+        raise InvalidInput("this upload is one PUT and has no parts; leave them out", ("parts",))
+    nothing = "nothing has come yet: PUT the bytes to the target's url first"
+    if upload.announced_hash is not None:
+        # The store took no others: that was signed into every target.
+        size_bytes = await store.size(key)
+        if size_bytes is None:
+            raise BadState(nothing, _PATH)
+        return _Found(key, Digest(size_bytes, upload.announced_hash))
+    with _nothing_came(nothing):
+        copy = new_key(namespace_id)
+        await store.copy(key, copy)
+        return _Found(copy, await measure.digest(store, copy))
+
+
+@contextmanager
+def _nothing_came(message: str) -> Iterator[None]:
+    try:
+        yield
+    except NoBytes as error:
+        raise BadState(message, _PATH) from error
+
+
+async def _join(
+    store: BlobStore, upload: Upload, parts_id: str, given: Sequence[GivenPart] | None
+) -> None:
+    """Join the parts, unless it was done by somebody who could not finish."""
+    key = upload.own_key
+    try:
+        come = {part.number: part for part in await store.parts(key, parts_id)}
+    except NoBytes:
+        come = {}
+    sizes = part_sizes(upload.size_bytes, upload.part_size_bytes or upload.size_bytes)
+    missing = [number for number in range(1, len(sizes) + 1) if number not in come]
+    if missing and await store.size(key) is not None:
+        return
+    if given is not None:
+        _check_given(given, come, len(sizes))
+    if missing:
+        raise BadState(f"{_named(missing)} not come yet: PUT what is missing first", _PATH)
+    try:
+        await store.join_parts(key, parts_id, [come[number] for number in sorted(come)])
+    except NoBytes as error:
+        raise BadState("the parts are gone; create another upload", _PATH) from error
+
+
+def _check_given(given: Sequence[GivenPart], come: dict[int, Part], count: int) -> None:
+    """Refuse parts that are not those which came.
+
+    Raises:
+        InvalidInput, Refused: Some are wrong or missing.
+    """
+    gathering = Gathering()
+    for index, part in enumerate(given):
+        with gathering.below("parts", str(index)):
+            if not 1 <= part.number <= count:
+                raise InvalidInput(
+                    f"the number is {part.number}; this upload has parts 1 to {count}", ("number",)
+                )
+            here = come.get(part.number)
+            if here is None:
+                raise InvalidInput(f"part {part.number} has not come; PUT it first", ("number",))
+            if here.etag.strip('"') != part.etag.strip('"'):
+                raise InvalidInput(
+                    f"of part {part.number} the store has another version; PUT it again, or leave"
+                    " parts out to take what is there",
+                    ("etag",),
+                )
+    with gathering.below("parts"):
+        if left_out := sorted(set(range(1, count + 1)) - {part.number for part in given}):
+            raise InvalidInput(f"{_named(left_out)} been left out; name every part, or none")
+    gathering.end()
+
+
+def _named(numbers: Sequence[int]) -> str:
+    named = ", ".join(map(str, numbers[:_MOST_NAMED]))
+    if len(numbers) == 1:
+        return f"part {named} has"
+    more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
+    return f"parts {named}{more} have"
+
+
+def _fault(upload: Upload, digest: Digest) -> ChecksumMismatch | None:
+    if digest.size_bytes != upload.size_bytes:
+        return ChecksumMismatch(
+            f"{digest.size_bytes} bytes came, and {upload.size_bytes} were announced; create"
+            " another upload",
+            _PATH,
+        )
+    if upload.announced_hash not in (None, digest.sha256):
+        return ChecksumMismatch(
+            f"the bytes that came have SHA-256 {digest.sha256}, and {upload.announced_hash} was"
+            " announced; create another upload",
+            _PATH,
+        )
+    return None
+
+
+async def _end(
+    tx: Transaction, id: str, upload: Upload, found: _Found, fault: ChecksumMismatch | None
+) -> None:
+    this_one = {"namespace_id": tx.namespace_id, "id": id}
+    key = upload.own_key
+    if fault is not None:
+        await contents.condemn(tx, sorted({key, found.key}))
+        await tx.run(_FAIL, new_error=fault.message, **this_one)
+        return
+    is_new = await contents.adopt(tx, key=found.key, digest=found.digest)
+    if key != found.key:
+        await contents.condemn(tx, [key])
+    # Until the row goes, a target may bring bytes to a key of which nothing is wanted.
+    is_closed = upload.parts_id is not None or (is_new and key == found.key)
+    await tx.run(
+        _COMPLETE,
+        new_hash=found.digest.sha256,
+        new_key=None if is_closed else key,
+        new_is_duplicate=not is_new,
+        lasts_s=float(USABLE_S),
+        **this_one,
+    )
