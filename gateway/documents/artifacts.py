@@ -9,12 +9,14 @@ from typing import Any
 from gateway.buckets.schema_fields import TYPES_OF_BLOBS, read_type, written
 from gateway.checks import check_name, shortened
 from gateway.enums import BlobRole, FieldType
-from gateway.errors import InvalidInput, TooLarge
+from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import blob_data
 from gateway.objects.blob_data import BlobContent, check_filename
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
+from gateway.objects.new_blobs import check_one_content
+from gateway.uploads.using import Uploaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,9 @@ class GivenArtifact:
     Args:
         type: In any case.
         data: As the blob of an object; None: left out.
-        filename, content_type: Those of the data if None, else they go before them.
+        filename, content_type: Those of the content if None, else they go before them.
+        upload_id: Of the upload that is the content, instead of ``data``.
+        upload: What was found under it, or why it cannot be used.
     """
 
     field: str
@@ -34,6 +38,8 @@ class GivenArtifact:
     filename: str | None = None
     content_type: str | None = None
     source_blob_id: str | None = None
+    upload_id: str | None = None
+    upload: Uploaded | UserFailure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,13 @@ def read_artifacts(given: Sequence[GivenArtifact], limits: Limits) -> list[Artif
 def _read(given: GivenArtifact, limits: Limits) -> Artifact:
     check_name(given.field, ("field",), most=limits.name_characters)
     kind = _read_kind(given.type)
-    if given.data is None:
-        raise InvalidInput("data is missing; it is the content of the blob", ("data",))
-    content = blob_data.read(given.data, kind, limit_bytes=limits.inline_bytes)
+    check_one_content(given.data, given.upload_id)
+    if isinstance(given.upload, UserFailure):
+        raise given.upload
+    if given.upload is not None:
+        content = given.upload.content(kind)
+    else:
+        content = blob_data.read(given.data, kind, limit_bytes=limits.inline_bytes)
     if given.filename is not None:
         content = _named(content, check_filename(given.filename, ("filename",)), kind)
     if given.content_type is not None:
@@ -98,6 +108,6 @@ def _read_kind(word: str) -> FieldType:
 def _named(content: BlobContent, filename: str, kind: FieldType) -> BlobContent:
     """Return the content under another name, which may tell a media type that the data did not."""
     mime_type = content.mime_type
-    if content.data is not None and mime_type == UNKNOWN:
-        mime_type = guess(content.data, filename=filename, field_type=kind)
+    if content.has_bytes and mime_type == UNKNOWN:
+        mime_type = guess(content.data or b"", filename=filename, field_type=kind)
     return replace(content, filename=filename, mime_type=mime_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from gateway.limits import Limits
 from gateway.objects import contents
 from gateway.objects.blob_data import BlobContent
 from gateway.threads import off_loop
+from gateway.uploads import using
 
 MOST_DIMENSIONS = 65_536
 
@@ -197,6 +198,7 @@ async def _prepare(
     tx: Transaction, limits: Limits, given: Sequence[GivenDocument]
 ) -> list[_Made | UserFailure | Refused]:
     """Return documents as they are to be kept, or all that is wrong with them."""
+    given = await _with_uploads(tx, given)
     # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
     contents = await off_loop([each.weight for each in given], _read_contents, given, limits)
     origins = await find_origins(tx, [(each.collection_id, each.stated) for each in given])
@@ -213,6 +215,20 @@ async def _prepare(
             for each in zip(given, contents, origins, contradicted, strict=True)
         ],
     )
+
+
+async def _with_uploads(tx: Transaction, given: Sequence[GivenDocument]) -> Sequence[GivenDocument]:
+    """Return documents with the uploads that their artifacts name, held until ``tx`` ends."""
+    ids = {artifact.upload_id for each in given for artifact in each.artifacts} - {None}
+    if not ids:
+        return given
+    held = await using.hold(tx, ids)
+
+    def found(artifact: GivenArtifact) -> GivenArtifact:
+        id = artifact.upload_id
+        return artifact if id is None else replace(artifact, upload=held.find(id))
+
+    return [replace(each, artifacts=[found(one) for one in each.artifacts]) for each in given]
 
 
 def _outcome(
@@ -388,6 +404,6 @@ def _row(artifact: Artifact, position: int) -> dict[str, Any]:
         "size_bytes": content.size_bytes,
         "content_type": content.mime_type,
         "hash": content.hash,
-        "has_bytes": content.data is not None,
+        "has_bytes": content.has_bytes,
         "source_blob_id": artifact.source_blob_id,
     }

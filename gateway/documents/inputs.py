@@ -49,6 +49,10 @@ class CreateDocumentBlobInput:
     data: JSON | None = strawberry.field(
         default=strawberry.UNSET, description="The content, as in a blob of an object."
     )
+    upload_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A confirmed upload, instead of `data`: the content is the uploaded file.",
+    )
     filename: str | None = strawberry.field(default=None, description="The name to save it under.")
     content_type: str | None = strawberry.field(default=None, description="As in image/png.")
     source_blob_id: strawberry.ID | None = strawberry.field(

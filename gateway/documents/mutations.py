@@ -169,6 +169,7 @@ def _artifact(blob: CreateDocumentBlobInput) -> GivenArtifact:
         role=blob.role,
         type=blob.type,
         data=None if blob.data is UNSET else blob.data,
+        upload_id=blob.upload_id,
         filename=blob.filename,
         content_type=blob.content_type,
         source_blob_id=blob.source_blob_id,

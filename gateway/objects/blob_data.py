@@ -67,6 +67,7 @@ class BlobContent:
         hash: SHA-256 of the bytes, or of the structured data's canonical JSON, as lower-case hex.
         source: From where the bytes come, or where they stay.
         key: Under which key the store has the bytes already.
+        is_held: Whether something names the content, and goes on to until the transaction ends.
     """
 
     data: bytes | None = field(repr=False)
@@ -77,11 +78,12 @@ class BlobContent:
     hash: str | None
     source: Source | None = None
     key: str | None = None
+    is_held: bool = False
 
     @property
     def has_bytes(self) -> bool:
         """Tell whether the store has the bytes, or gets them."""
-        return self.data is not None or self.key is not None
+        return self.data is not None or self.key is not None or self.is_held
 
 
 def read(

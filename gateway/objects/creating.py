@@ -99,6 +99,7 @@ async def create_object(
     if bucket is None:
         raise several.unknown_bucket(bucket_id)
     bucket.require_open(("bucketId",))
+    (given,) = await new_objects.with_uploads(tx, [given])
     if bucket.unique_key is not None:
         kept, hashes = await several.keep_one(tx, store, limits, given, bucket)
         return Created(*kept, hashes)

@@ -21,6 +21,10 @@ class CreateBlobInput:
         " itself (text, string); anything else is structured data. URLs are http:// or https://,"
         " whose bytes are fetched, or s3://, which stay where they are.",
     )
+    upload_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A confirmed upload, instead of `data`: the content is the uploaded file.",
+    )
     key_prefix: str | None = strawberry.field(
         default=None, description="Its path inside the object."
     )

@@ -67,6 +67,7 @@ async def mirrored(
         if bucket is None:
             raise unknown_bucket(given.bucket_id)
         bucket.require_open(("bucketId",))
+        (given,) = await new_objects.with_uploads(tx, [given])
     new = await off_loop(
         given.weight,
         new_objects.read,

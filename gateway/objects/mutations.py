@@ -163,6 +163,7 @@ def _given_blob(blob: CreateBlobInput, its: CreateObjectInput) -> GivenBlob:
         property=blob.property,
         type=blob.type,
         data=None if blob.data is UNSET else blob.data,
+        upload_id=blob.upload_id,
         key_prefix=blob.key_prefix,
         metadata=blob.metadata,
         canonicalize_source=(

@@ -15,13 +15,14 @@ from gateway.checks import check_object, refuse
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
 from gateway.enums import FieldType
-from gateway.errors import InvalidInput
+from gateway.errors import InvalidInput, UserFailure
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import blob_data, contents
 from gateway.objects.blob_data import BlobContent
 from gateway.objects.key_prefixes import check_key_prefix
 from gateway.objects.tables import BlobRow
+from gateway.uploads.using import Uploaded
 
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
 _HASHES = bindparam("hashes", type_=ARRAY(Text))
@@ -55,6 +56,8 @@ class GivenBlob:
         canonicalize_source: Whether bytes that a URL names are brought into the store.
         force_remirror: Whether the bytes are stored anew, if the namespace has the same already.
         content: What ``data`` was found to be, with the bytes that its URL names.
+        upload_id: Of the upload that is the content, instead of ``data``.
+        upload: What was found under it, or why it cannot be used; ``with_uploads`` looks.
     """
 
     property: str
@@ -65,6 +68,8 @@ class GivenBlob:
     canonicalize_source: bool = True
     force_remirror: bool = False
     content: BlobContent | None = None
+    upload_id: str | None = None
+    upload: Uploaded | UserFailure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +104,12 @@ def read(
     with gathering.below():
         kind = schema.check_blob(given.property, given.type, ())
     with gathering.below():
-        if given.data is None:
-            raise InvalidInput("data is missing; a blob needs its content", ("data",))
-        if kind is not None:
+        check_one_content(given.data, given.upload_id)
+        if isinstance(given.upload, UserFailure):
+            raise given.upload
+        if kind is not None and given.upload is not None:
+            content = given.upload.content(kind)
+        elif kind is not None:
             content = given.content or blob_data.read(
                 given.data,
                 kind,
@@ -124,6 +132,20 @@ def read(
         content=content,
         force_remirror=given.force_remirror,
     )
+
+
+def check_one_content(data: Any, upload_id: str | None) -> None:
+    """Return if a blob brings data or names an upload.
+
+    Raises:
+        InvalidInput: Neither, or both.
+    """
+    if upload_id is None and data is None:
+        raise InvalidInput("data is missing; a blob needs its content, or an uploadId", ("data",))
+    if upload_id is not None and data is not None:
+        raise InvalidInput(
+            "data and uploadId each name the content; exactly one of them is needed", ("uploadId",)
+        )
 
 
 async def without_duplicates(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.unique_keys import UniqueKey
 from gateway.checks import check_object
+from gateway.database.pool import Transaction
 from gateway.enums import InsertPolicy
 from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.gathering import Gathering
@@ -16,6 +17,8 @@ from gateway.limits import Limits
 from gateway.objects import new_blobs
 from gateway.objects.key_prefixes import check_key_prefix
 from gateway.objects.new_blobs import GivenBlob, NewBlob
+from gateway.uploads import using
+from gateway.uploads.using import HeldUploads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,24 @@ class NewObject:
     misfits: Sequence[UserFailure] = ()
     policy: InsertPolicy | None = None
     key: str | None = None
+
+
+async def with_uploads(tx: Transaction, given: Sequence[GivenObject]) -> list[GivenObject]:
+    """Return objects with the uploads that their blobs name, held until ``tx`` ends."""
+    held = await using.hold(tx, (blob.upload_id for each in given for blob in each.blobs))
+    return [_with_uploads(each, held) for each in given]
+
+
+def _with_uploads(given: GivenObject, held: HeldUploads) -> GivenObject:
+    if all(blob.upload_id is None for blob in given.blobs):
+        return given
+    blobs = [
+        blob
+        if blob.upload_id is None
+        else replace(blob, upload=held.find(blob.upload_id, bucket_id=given.bucket_id))
+        for blob in given.blobs
+    ]
+    return replace(given, blobs=blobs)
 
 
 def read(

@@ -106,6 +106,7 @@ async def keep_objects(
         Unavailable: The store cannot keep the bytes.
     """
     held = await holding.share_all(tx, {each.bucket_id for each in given})
+    given = await new_objects.with_uploads(tx, given)
     outcomes, items = await off_loop([each.weight for each in given], _read, given, held, limits)
     hashes = await _keep(tx, store, limits, items, outcomes, all_or_nothing=all_or_nothing)
     return Outcomes([outcomes[index] for index in range(len(given))], hashes)

@@ -120,7 +120,7 @@ async def confirm_upload(
 def _is_complete(upload: Upload) -> bool:
     if upload.status != Status.COMPLETED:
         return False
-    standing.require_time(is_expired=upload.is_expired, path=_PATH)
+    upload.require_usable(_PATH)
     return True
 
 

@@ -59,21 +59,31 @@ class Upload:
         Raises:
             BadState: It is over.
         """
-        if self.status == Status.CANCELED:
-            raise BadState("the upload was aborted; create another", path)
-        if self.status == Status.FAILED:
-            raise BadState(f"the upload has failed: {self.error}; create another", path)
         if self.status == Status.COMPLETED:
             raise BadState("the upload is confirmed already", path)
-        require_time(is_expired=self.is_expired, path=path)
+        self.require_usable(path)
+
+    def require_usable(self, path: Sequence[str]) -> None:
+        """Return if it has not failed, and its time is not over.
+
+        Raises:
+            BadState: It has, or it is.
+        """
+        require_usable(status=self.status, error=self.error, is_expired=self.is_expired, path=path)
 
 
-def require_time(*, is_expired: bool, path: Sequence[str]) -> None:
-    """Return if an upload has not expired.
+def require_usable(
+    *, status: str, error: str | None, is_expired: bool, path: Sequence[str]
+) -> None:
+    """Return if an upload has not failed, and its time is not over.
 
     Raises:
-        BadState: It has.
+        BadState: It has, or it is.
     """
+    if status == Status.CANCELED:
+        raise BadState("the upload was aborted; create another", path)
+    if status == Status.FAILED:
+        raise BadState(f"the upload has failed: {error}", path)
     if is_expired:
         raise BadState("the upload has expired; create another", path)
 
