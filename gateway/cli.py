@@ -15,6 +15,7 @@ from gateway.settings import InvalidSetting
 COMMANDS = {
     "serve": "Run the gateway.",
     "demo": "Fill an empty namespace with examples.",
+    "import": "Bring a folder's files into a bucket.",
     "migrate": "Bring the database's tables up to date.",
     "namespaces": "Make and list namespaces.",
     "keys": "Make, list, rotate and revoke API keys.",
@@ -29,8 +30,10 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"gateway.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        # "import" is a word of Python's, and no name for a module.
+        name, function = ("importing", "import_") if cmd_name == "import" else (cmd_name, cmd_name)
+        module = importlib.import_module(f"gateway.commands.{name}")
+        command: click.Command = getattr(module, function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

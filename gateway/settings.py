@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 PREFIX = "GATEWAY_"
+OF_CLIENTS = ("GATEWAY_KEY",)  # what `gateway import` reads, and no gateway
 FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _ADDRESSINGS = ("path", "virtual")
@@ -146,7 +147,7 @@ class Settings:
         fields = {each.name: each for each in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for variable, text in environment.items():
-            if not variable.startswith(PREFIX):
+            if not variable.startswith(PREFIX) or variable in OF_CLIENTS:
                 continue
             name = variable.removeprefix(PREFIX).lower()
             if name not in fields:

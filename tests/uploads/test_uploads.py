@@ -111,6 +111,7 @@ async def test_bytes_that_are_replaced_after_a_confirmation_change_nothing(
     upload = await uploading.create()
     await uploading.put(upload)
     confirmed = await uploading.confirm(upload)
+    await uploading.client.housekeeper.one_pass()
     assert await uploading.put(upload, DATA[::-1]) == 200
 
     assert await uploading.client.bytes_of(sha256(DATA)) == DATA

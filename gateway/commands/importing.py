@@ -1,0 +1,150 @@
+"""`gateway import`: the files of a folder, as objects of a bucket of a gateway that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import aiohttp
+import click
+
+from gateway.commands.output import json_option, print_json
+from gateway.database.state import CannotStart
+from gateway.importing.api import Api, Refusal
+from gateway.importing.choosing import Properties
+from gateway.importing.journal import Journal
+from gateway.importing.running import Importer, Report
+from gateway.namespaces.first_key import NAMESPACE_NAME
+
+_INTERRUPTED = 130  # as shells tell it of Ctrl-C
+_MOST_SHOWN = 20
+
+
+@click.command("import", short_help="Bring a folder's files into a bucket.")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--bucket", required=True, metavar="B", help="The bucket, by name or id.")
+@click.option("--glob", default="**/*", show_default=True, help="Which files, below DIR.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Files at a time."
+)
+@click.option("--property", "chosen", help="Of the bucket's schema; left out: the one that fits.")
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    help="Go on with files that an interrupted import has sent in part; that is the default.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be imported.")
+@click.option(
+    "--url", default="http://127.0.0.1:8000", show_default=True, help="Where the gateway is."
+)
+@click.option("--namespace", default=NAMESPACE_NAME, show_default=True, help="By name or id.")
+@click.option("--key", envvar="GATEWAY_KEY", help="An API key that may write; or $GATEWAY_KEY.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the key, such as .gateway/dev-key.",
+)
+@json_option
+def import_(
+    folder: Path,
+    bucket: str,
+    glob: str,
+    jobs: int,
+    chosen: str | None,
+    resume: bool,
+    dry_run: bool,
+    url: str,
+    namespace: str,
+    key: str | None,
+    key_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring the files below DIR into a bucket: an object for each, its path as keyPrefix.
+
+    What the gateway has already is not sent, and of what the bucket has already no second object is
+    made. So after an interruption the same command goes on. Exit status 1 tells that some failed.
+    """
+    secret = key_file.read_text().strip() if key_file else key
+    if not secret:
+        raise click.UsageError("a key is needed: --key-file, --key or $GATEWAY_KEY")
+    folder = folder.resolve()
+    paths = sorted(each for each in folder.glob(glob) if each.is_file())
+    journal = Journal.of(
+        Path(click.get_app_dir("gateway")) / "imports",
+        *(str(folder), url, namespace, bucket),
+        fresh=not resume,
+    )
+    total = sum(each.stat().st_size for each in paths)
+
+    async def work() -> Report:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=None)
+        with ExitStack() as stack:
+            on_bytes: Callable[[int], None] = _no_bar
+            if not as_json and sys.stderr.isatty():
+                bar = stack.enter_context(
+                    click.progressbar(length=total, label=f"{len(paths)} files", file=sys.stderr)
+                )
+                on_bytes = bar.update
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                api = Api(session, url=url, key=secret, namespace=namespace)
+                found = await api.find_bucket(bucket)
+                properties = Properties(found, chosen)
+                stored: dict[str, set[str | None]] = {}
+                async for path, hashes in api.objects(found["id"]):
+                    stored.setdefault(path, set()).update(hashes)
+                importer = Importer(
+                    api,
+                    folder=folder,
+                    bucket_id=found["id"],
+                    properties=properties,
+                    stored=stored,
+                    journal=journal,
+                    jobs=jobs,
+                    dry_run=dry_run,
+                    on_bytes=on_bytes,
+                )
+                await importer.run(paths)
+                return importer.report
+
+    try:
+        report = asyncio.run(work())
+    except Refusal as refusal:
+        raise CannotStart(str(refusal)) from refusal
+    except KeyboardInterrupt:
+        click.echo("Interrupted; the same command goes on from here.", err=True)
+        sys.exit(_INTERRUPTED)
+    _print(report, as_json=as_json, dry_run=dry_run)
+    if report.failures:
+        sys.exit(1)
+
+
+def _no_bar(_: int) -> None:
+    return None
+
+
+def _print(report: Report, *, as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        failures = [{"path": path, "error": why} for path, why in sorted(report.failures.items())]
+        print_json(
+            {
+                "imported": report.imported,
+                "present": report.present,
+                "imported_bytes": report.imported_bytes,
+                "sent_bytes": report.sent_bytes,
+                "dry_run": dry_run,
+                "failures": failures,
+            }
+        )
+        return
+    would = "would be imported" if dry_run else "imported"
+    click.echo(
+        f"{report.imported} files {would} ({report.imported_bytes} bytes, {report.sent_bytes} of"
+        f" them sent), {report.present} were there, {len(report.failures)} failed."
+    )
+    for path, why in sorted(report.failures.items())[:_MOST_SHOWN]:
+        click.echo(f"  {path}: {why}", err=True)
+    if len(report.failures) > _MOST_SHOWN:
+        click.echo(f"  … and {len(report.failures) - _MOST_SHOWN} more; --json lists all", err=True)

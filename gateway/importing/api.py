@@ -1,0 +1,196 @@
+"""What an import asks of a gateway, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 0.5
+_PAGE = 1000
+
+_UPLOAD = """
+id status
+target { url headers partSizeBytes parts { number url sizeBytes } }
+receivedParts { number }
+"""
+_ERRORS = "errors { code message }"
+_READ_BUCKET = """
+query ($id: ID, $name: String) {
+  bucket(id: $id, name: $name) { id bucketName bucketSchema }
+}
+"""
+_LIST_OBJECTS = """
+query ($id: ID!, $first: Int!, $after: String) {
+  bucket(id: $id) {
+    objects(first: $first, after: $after) {
+      nodes { keyPrefix blobs { details { hash } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+_CREATE_UPLOAD = f"""
+mutation ($input: CreateUploadInput!) {{
+  createUpload(input: $input) {{ upload {{ {_UPLOAD} }} {_ERRORS} }}
+}}
+"""
+_REFRESH_UPLOAD = f"""
+mutation ($id: ID!) {{ refreshUpload(id: $id) {{ upload {{ {_UPLOAD} }} {_ERRORS} }} }}
+"""
+_CONFIRM_UPLOAD = f"""
+mutation ($input: ConfirmUploadInput!) {{
+  confirmUpload(input: $input) {{ upload {{ id }} {_ERRORS} }}
+}}
+"""
+_CREATE_OBJECT = f"""
+mutation ($input: CreateObjectInput!) {{
+  createObject(input: $input) {{ object {{ id }} {_ERRORS} }}
+}}
+"""
+
+
+class Refusal(Exception):
+    """The gateway or its store refuses something, or gives no answer; the message says why."""
+
+
+class _Passing(Refusal):
+    """It may go well when it is tried again."""
+
+
+class Api:
+    """A gateway, asked with one key in one namespace."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, url: str, key: str, namespace: str
+    ) -> None:
+        self._session = session
+        self._url = url.rstrip("/") + "/graphql"
+        self._headers = {"Authorization": f"Bearer {key}", "X-Namespace": namespace}
+
+    async def find_bucket(self, name_or_id: str) -> dict[str, Any]:
+        """Return ``{id, bucketName, bucketSchema}`` of a bucket.
+
+        Raises:
+            Refusal: There is none.
+        """
+        for variable in ("name", "id"):
+            found = await self._execute(_READ_BUCKET, {variable: name_or_id})
+            if found["bucket"] is not None:
+                bucket: dict[str, Any] = found["bucket"]
+                return bucket
+        raise Refusal(f"there is no bucket {name_or_id!r}")
+
+    async def objects(self, bucket_id: str) -> AsyncIterator[tuple[str, list[str | None]]]:
+        """Yield of each object in a bucket that has a path this, and the hashes of its blobs."""
+        after = None
+        while True:
+            variables = {"id": bucket_id, "first": _PAGE, "after": after}
+            page = (await self._execute(_LIST_OBJECTS, variables))["bucket"]["objects"]
+            for each in page["nodes"]:
+                if each["keyPrefix"] is not None:
+                    yield each["keyPrefix"], [one["details"]["hash"] for one in each["blobs"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+
+    async def create_upload(self, **input: Any) -> dict[str, Any]:
+        """Announce a file; return the upload."""
+        return await self._payload(_CREATE_UPLOAD, "upload", input=input)
+
+    async def refresh_upload(self, id: str) -> dict[str, Any]:
+        """Return an upload that goes on, with new links.
+
+        Raises:
+            Refusal: It is over.
+        """
+        return await self._payload(_REFRESH_UPLOAD, "upload", id=id)
+
+    async def confirm_upload(self, id: str) -> None:
+        """Have looked whether the bytes came."""
+        await self._payload(_CONFIRM_UPLOAD, "upload", input={"uploadId": id})
+
+    async def create_object(self, **input: Any) -> None:
+        """Make an object; once, since nobody knows what became of it if no answer comes."""
+        answer = await self._ask(_CREATE_OBJECT, {"input": input})
+        _payload_of(answer, "object")
+
+    async def put(
+        self, url: str, body: AsyncIterator[bytes], size_bytes: int, headers: Mapping[str, str]
+    ) -> None:
+        """Send bytes to a target.
+
+        Raises:
+            Refusal: They are refused, or the store gives no answer.
+        """
+        try:
+            async with self._session.put(
+                URL(url, encoded=True),
+                data=body,
+                headers={**headers, "Content-Length": str(size_bytes)},
+                skip_auto_headers=["Content-Type"],
+            ) as answer:
+                text = await answer.text(errors="replace")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _Passing(f"sending broke off: {error or type(error).__name__}") from error
+        if answer.status >= 500:
+            raise _Passing(f"the store answers {answer.status}")
+        if answer.status >= 300:
+            raise Refusal(f"the store answers {answer.status}: {text[:200].strip()}")
+
+    async def _payload(self, text: str, name: str, **variables: Any) -> dict[str, Any]:
+        return _payload_of(await self._execute(text, variables), name)
+
+    async def _execute(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        data: dict[str, Any] = await patiently(lambda: self._ask(text, variables))
+        return data
+
+    async def _ask(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"query": text, "variables": variables}
+        try:
+            async with self._session.post(self._url, json=body, headers=self._headers) as answer:
+                read = await answer.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise _Passing(
+                f"{self._url} gives no answer: {error or type(error).__name__}"
+            ) from error
+        if not isinstance(read, dict):
+            raise Refusal(f"{self._url} is no gateway")
+        for each in read.get("errors") or ():
+            kind = _Passing if _code(each) == "UNAVAILABLE" else Refusal
+            raise kind(str(each.get("message")))
+        data: dict[str, Any] = read["data"]
+        return data
+
+
+async def patiently(work: Any) -> Any:
+    """Return what ``work()`` gives; try again, after pauses that grow, what may pass.
+
+    Raises:
+        Refusal: It does not pass.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
+        try:
+            return await work()
+        except _Passing:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("there is at least one attempt")
+
+
+def _payload_of(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    ((_, payload),) = data.items()
+    if payload["errors"]:
+        raise Refusal("; ".join(each["message"] for each in payload["errors"]))
+    found: dict[str, Any] = payload[name]
+    return found
+
+
+def _code(error: Mapping[str, Any]) -> object:
+    return (error.get("extensions") or {}).get("code")

@@ -1,0 +1,201 @@
+"""`gateway import`, against a gateway that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import lent_folder
+from tests.operations import CREATE_BUCKET
+from tests.serve.gateways import GATEWAY, Ended, Gateway, environment, fetch, run, serving, until
+
+SCHEMA = {
+    "properties": {
+        "picture": {"type": "image"},
+        "page": {"type": "pdf"},
+        "notes": {"type": "text"},
+        "other": {"type": "binary"},
+    }
+}
+_OBJECTS = """
+query ($name: String!) {
+  bucket(name: $name) {
+    objects(first: 1000) { nodes { keyPrefix blobs { property presignedUrl } } }
+  }
+}
+"""
+PNG = b"\x89PNG\r\n\x1a\n"
+MIB = 1024**2
+
+
+class Importing:
+    """A folder, a bucket to import it into, and a home for the journal."""
+
+    def __init__(self, gateway: Gateway, folder: Path, bucket: str) -> None:
+        self.gateway = gateway
+        self.folder = folder / "files"
+        self.home = folder / "home"
+        self.bucket = bucket
+        self.folder.mkdir()
+
+    def write(self, path: str, data: bytes) -> None:
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "GATEWAY_KEY": self.gateway.ready["api_key"],
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.home),
+        }
+
+    def arguments(self, *more: str) -> list[str | Path]:
+        url = self.gateway.ready["graphql"].removesuffix("/graphql")
+        return ["import", self.folder, "--bucket", self.bucket, "--url", url, *more]
+
+    def run(self, *more: str) -> Ended:
+        return run(*self.arguments(*more), variables=self.variables)
+
+    def told(self, *more: str) -> dict[str, Any]:
+        """Return what an import tells as JSON."""
+        ended = self.run("--json", *more)
+        assert not ended.complaint
+        told: dict[str, Any] = json.loads(ended.output)
+        assert ended.status == (1 if told["failures"] else 0)
+        return told
+
+    def objects(self) -> dict[str, list[dict[str, Any]]]:
+        found = self.gateway.execute(_OBJECTS, name=self.bucket)["bucket"]["objects"]["nodes"]
+        assert len({each["keyPrefix"] for each in found}) == len(found)
+        return {each["keyPrefix"]: each["blobs"] for each in found}
+
+
+@pytest.fixture
+def importing(served: Gateway, request: pytest.FixtureRequest) -> Iterator[Importing]:
+    name = request.node.name
+    served.mutate(CREATE_BUCKET, bucketName=name, bucketSchema=SCHEMA)
+    with lent_folder() as folder:
+        yield Importing(served, folder, name)
+
+
+def test_a_folder_becomes_objects_once(importing: Importing) -> None:
+    importing.write("a/portrait.png", PNG + b"1")
+    importing.write("a/copy.png", PNG + b"1")
+    importing.write("b/c/paper.pdf", b"%PDF-1.4")
+    importing.write("readme.txt", b"hello")
+    importing.write("unknown", b"\0\1")
+    importing.write("empty.bin", b"")
+
+    first = importing.told()
+    second = importing.told()
+
+    assert (first["imported"], first["present"], first["failures"]) == (6, 0, [])
+    assert first["imported_bytes"] == 9 + 9 + 8 + 5 + 2
+    assert first["sent_bytes"] <= first["imported_bytes"]
+    assert (second["imported"], second["present"], second["sent_bytes"]) == (0, 6, 0)
+    objects = importing.objects()
+    assert {path: blobs[0]["property"] for path, blobs in objects.items()} == {
+        "a/portrait.png": "picture",
+        "a/copy.png": "picture",
+        "b/c/paper.pdf": "page",
+        "readme.txt": "notes",
+        "unknown": "other",
+        "empty.bin": "other",
+    }
+    assert fetch(objects["b/c/paper.pdf"][0]["presignedUrl"]).body == b"%PDF-1.4"
+
+
+def test_what_fails_is_listed_and_the_rest_is_imported(importing: Importing) -> None:
+    importing.write("a.txt", b"one")
+    importing.told()
+    importing.write("a.txt", b"another")
+    importing.write("b.txt", b"two")
+
+    told = importing.told()
+    ended = importing.run()
+
+    assert (told["imported"], [each["path"] for each in told["failures"]]) == (1, ["a.txt"])
+    assert "other content" in told["failures"][0]["error"]
+    assert ended.status == 1
+    assert "0 files imported (0 bytes, 0 of them sent), 1 were there, 1 failed." in ended.output
+    assert "a.txt: the bucket has an object of this path" in ended.complaint
+
+
+def test_what_is_to_be_imported_can_be_narrowed_and_looked_at_first(importing: Importing) -> None:
+    importing.write("a.txt", b"one")
+    importing.write("b/c.bin", b"two")
+
+    told = importing.told("--dry-run", "--glob", "*.txt")
+    assert (told["imported"], told["sent_bytes"], importing.objects()) == (1, 0, {})
+
+    importing.told("--glob", "*.txt", "--property", "other")
+    assert [(path, blobs[0]["property"]) for path, blobs in importing.objects().items()] == [
+        ("a.txt", "other")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--bucket", "none"), "there is no bucket 'none'"),
+        (("--property", "none"), "'none' is no property for files"),
+        (("--key", "sk_wrong"), "key"),
+        (("--url", "http://127.0.0.1:9"), "gives no answer"),
+    ],
+)
+def test_what_cannot_begin_says_why(
+    served: Gateway, more: tuple[str, ...], reason: str, request: pytest.FixtureRequest
+) -> None:
+    name = f"for {request.node.name}"
+    served.mutate(CREATE_BUCKET, bucketName=name, bucketSchema=SCHEMA)
+    with lent_folder() as folder:
+        ended = Importing(served, folder, name).run(*more)
+
+    assert ended.status == 1
+    assert ended.complaint.startswith("gateway: ")
+    assert reason in ended.complaint
+    assert "Traceback" not in ended.complaint
+
+
+def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
+    large = os.urandom(5 * 16 * MIB)
+    with lent_folder() as folder:
+        with serving(folder / "state") as gateway:
+            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+            importing = Importing(gateway, folder, "b")
+            importing.write("large.bin", large)
+            command = [*GATEWAY, *importing.arguments("--json", "--jobs", "1")]
+            process = subprocess.Popen(
+                command,
+                env=environment(importing.variables),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            parts = folder / "state" / "blobs" / "parts"
+            until(lambda: any(each.is_file() for each in parts.rglob("*")), "a part has come")
+            process.send_signal(signal.SIGINT)
+            _, complaint = process.communicate(timeout=60)
+            gateway.end(signal.SIGKILL)
+        assert process.returncode == 130
+        assert "Interrupted; the same command goes on from here." in complaint
+
+        port = gateway.ready["graphql"].removesuffix("/graphql").rpartition(":")[2]
+        with serving(folder / "state", "--port", port) as again:
+            importing.gateway = again
+            told = importing.told("--resume")
+
+            assert (told["imported"], told["failures"]) == (1, [])
+            assert 0 < told["sent_bytes"] < len(large)
+            (blobs,) = importing.objects().values()
+            assert fetch(blobs[0]["presignedUrl"]).body == large
+            assert importing.told()["sent_bytes"] == 0
