@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, func, select, update
+from sqlalchemy import BigInteger, bindparam, cast, func, select, update
 
 from gateway.buckets import holding
 from gateway.buckets.tables import BucketRow, BucketTallyRow
@@ -24,7 +24,8 @@ _CLOSE = (
     .where(*_THIS_ONE)
     .values(status=Status.IN_PROGRESS, version=BucketRow.version + 1, updated_at=func.now())
 )
-_OBJECTS = select(func.coalesce(func.sum(BucketTallyRow.objects), 0, type_=BigInteger)).where(
+# PostgreSQL sums up bigints as numeric.
+_OBJECTS = select(cast(func.coalesce(func.sum(BucketTallyRow.objects), 0), BigInteger)).where(
     BucketTallyRow.namespace_id == bindparam("namespace_id"),
     BucketTallyRow.bucket_id == bindparam("id"),
 )
