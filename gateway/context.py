@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from gateway.planner.reader import Reader
 
 if TYPE_CHECKING:  # concepts stand above the context
     from gateway.housekeeping import Housekeeper
+    from gateway.idempotency.attempt import Attempt
     from gateway.namespaces.authentication import Authenticator
 
 
@@ -32,7 +34,29 @@ class Context:
     housekeeper: Housekeeper
     # What a socket sent in connection_init; the view authenticates it there.
     connection_params: object = None
+    # What the header Idempotency-Key says.
+    idempotency_key: str | None = None
+    # The run of a mutation that has a key.
+    attempt: Attempt | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction in the caller's namespace."""
+        """Open the transaction of a change in the caller's namespace.
+
+        What takes long is done before it, and what is only looked at for that, in a transaction of
+        ``database``: with an idempotency key, this one stays open until the payload is known.
+        """
+        if self.attempt is not None:
+            return self.attempt.transaction()
         return self.database.transaction(self.caller.namespace_id)
+
+    def once_committed(self, call: Callable[[], None]) -> None:
+        """Call a function after the commit of the transaction whose block has just ended."""
+        if self.attempt is not None:
+            self.attempt.once_committed(call)
+        else:
+            call()
+
+    def wake_housekeeper(self, hashes: Iterable[str] = ()) -> None:
+        """Tell of a deletion in the caller's namespace, once it is committed."""
+        namespace_id = self.caller.namespace_id
+        self.once_committed(lambda: self.housekeeper.wake(namespace_id, hashes))

@@ -13,6 +13,7 @@ GatewayError                  code for programs, message for people
 │   ├── TooLarge              TOO_LARGE         beyond a limit
 │   ├── FetchFailed           FETCH_FAILED      a URL whose bytes cannot be had
 │   ├── ChecksumMismatch      CHECKSUM_MISMATCH other bytes came than were announced
+│   ├── IdempotencyReused     IDEMPOTENCY_REUSED    a key that came with something else before
 │   └── Aborted               ABORTED           other inputs of the bulk failed
 ├── Refused                   several UserFailures at once
 ├── Overtaken                 what was found is gone; never shown, for who meets it begins anew
@@ -167,6 +168,12 @@ class ChecksumMismatch(UserFailure):
     """Other bytes came than were announced; the message tells both sizes or hashes."""
 
     code = "CHECKSUM_MISMATCH"
+
+
+class IdempotencyReused(UserFailure):
+    """A key that came with another mutation or other input before."""
+
+    code = "IDEMPOTENCY_REUSED"
 
 
 class Aborted(UserFailure):

@@ -1,7 +1,4 @@
-"""Finishes in the background what deletions began: rows of buckets, bytes that nothing names.
-
-Uploads that have expired go here as well.
-"""
+"""Works in the background: finishes what deletions began, removes what is kept for a time only."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from gateway.blobs.store import BlobStore
 from gateway.buckets import emptying
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
+from gateway.idempotency import claims
 from gateway.namespaces.tables import NamespaceRow
 from gateway.objects import contents
 from gateway.uploads import ending
@@ -64,6 +62,7 @@ class Housekeeper:
             if loop.time() >= due:
                 with _logged("looking for deletions"):
                     await self._add_all()
+                    await self._remove_old_keys()
                     due = loop.time() + LOOK_AT_ALL_EVERY_S
             await self._work()
             if loop.time() >= strays_due:
@@ -77,6 +76,7 @@ class Housekeeper:
     async def one_pass(self) -> None:
         """Look at everything once, and finish all deletions."""
         await self._add_all()
+        await self._remove_old_keys()
         await self._work()
 
     def _add(self, namespace_id: str, hashes: Set[str] | None) -> None:
@@ -87,6 +87,13 @@ class Housekeeper:
     async def _add_all(self) -> None:
         for namespace_id in await self._namespace_ids():
             self._add(namespace_id, None)
+
+    async def _remove_old_keys(self) -> None:
+        for namespace_id in await self._namespace_ids():
+            removed = claims.REMOVED_AT_ONCE
+            while removed == claims.REMOVED_AT_ONCE:
+                async with self._database.transaction(namespace_id) as tx:
+                    removed = await claims.remove_some_old(tx)
 
     async def _sweep_strays(self) -> None:
         for namespace_id in await self._namespace_ids():

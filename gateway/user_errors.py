@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 
 from gateway import errors
@@ -29,6 +31,10 @@ class ErrorCode(Word):
     TOO_LARGE = "TOO_LARGE", "A value beyond its limit."
     FETCH_FAILED = "FETCH_FAILED", "A URL whose bytes cannot be had."
     CHECKSUM_MISMATCH = "CHECKSUM_MISMATCH", "Other bytes came than were announced."
+    IDEMPOTENCY_REUSED = (
+        "IDEMPOTENCY_REUSED",
+        "The idempotency key came with another mutation or other input before.",
+    )
     ABORTED = "ABORTED", "Nothing was kept of a bulk, because of other inputs of it."
 
 
@@ -61,6 +67,12 @@ def to_user_errors(failure: errors.UserFailure | errors.Refused) -> list[UserErr
     if isinstance(failure, errors.Refused):
         return [_to_user_error(each) for each in failure.failures]
     return [_to_user_error(failure)]
+
+
+def from_plain(values: dict[str, Any]) -> UserError:
+    """Return an error from its fields, the code as text."""
+    kind = FieldError if "allowed" in values else ConflictError
+    return kind(**values | {"code": ErrorCode[values["code"]]})
 
 
 def _to_user_error(failure: errors.UserFailure) -> UserError:

@@ -86,6 +86,7 @@ class Client:
         self.limits = Limits()
         self.fetcher = Fetcher(FetchRules(), look_up=_nowhere)
         self.housekeeper = Housekeeper(database, blobs)
+        self.idempotency_key: str | None = None
         self._reader = Reader(database)
         self._authenticator = Authenticator(database)
 
@@ -110,6 +111,12 @@ class Client:
         """Return a client in the same namespace whose key has these permissions only."""
         caller = replace(self.caller, permissions=frozenset(permissions))
         return Client(self.database, self.blobs, self.blob_folder, caller)
+
+    def sending(self, key: str) -> Client:
+        """Return a client in the same namespace that sends the header Idempotency-Key."""
+        client = Client(self.database, self.blobs, self.blob_folder, self.caller)
+        client.idempotency_key = key
+        return client
 
     async def elsewhere(self) -> Client:
         """Return a client in a namespace of its own."""
@@ -168,6 +175,7 @@ class Client:
             limits=self.limits,
             authenticator=self._authenticator,
             housekeeper=self.housekeeper,
+            idempotency_key=self.idempotency_key,
         )
 
     async def _run(

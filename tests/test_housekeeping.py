@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from sqlalchemy import Interval, bindparam, update
 
 from gateway import housekeeping
 from gateway.blobs.store import new_key
 from gateway.buckets import emptying
 from gateway.database.ids import new_id
 from gateway.housekeeping import Housekeeper
+from gateway.idempotency import claims
+from gateway.idempotency.tables import IdempotencyKeyRow
 from tests.client import Client
 from tests.operations import (
     DELETE_BUCKET,
@@ -33,6 +36,14 @@ EMPTY = (
     "contents",
     "removals",
     "files",
+)
+
+_AGE = (
+    update(IdempotencyKeyRow)
+    .where(
+        IdempotencyKeyRow.namespace_id == bindparam("namespace_id"), IdempotencyKeyRow.key != "k5"
+    )
+    .values(created_at=IdempotencyKeyRow.created_at - bindparam("age", type_=Interval))
 )
 
 
@@ -115,6 +126,22 @@ async def test_goes_on_where_a_crash_ended_it(client: Client) -> None:
     await Housekeeper(client.database, client.blobs).one_pass()
 
     assert await left(client) == {}
+
+
+async def test_removes_keys_that_are_older_than_a_day_piece_by_piece(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "REMOVED_AT_ONCE", 2)
+    bucket = await new_bucket(client)
+    for number in range(6):
+        await new_object(client, bucket, idempotencyKey=f"k{number}")
+    async with client.database.transaction(client.namespace_id) as tx:
+        await tx.run(_AGE, namespace_id=client.namespace_id, age=claims.KEPT_FOR)
+
+    await client.housekeeper.one_pass()
+
+    (left,) = (await client.stored())["idempotency_keys"]
+    assert "k5" in left
 
 
 async def test_leaves_a_bucket_to_the_gateway_that_is_at_it(client: Client) -> None:

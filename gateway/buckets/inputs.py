@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.enums import InsertPolicy, Status
+from gateway.payloads import IDEMPOTENCY_KEY
 from gateway.scalars import JSON
 
 
@@ -38,6 +39,7 @@ class CreateBucketInput:
     )
     description: str | None = strawberry.field(default=None, description="For people.")
     metadata: JSON | None = strawberry.field(default=None, description="Free keys.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Changes to a bucket: what is absent stays, null clears.")
@@ -59,3 +61,4 @@ class PatchBucketInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the patch if the version is another."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -83,7 +83,7 @@ class BucketMutations:
         context = info.context
         async with context.transaction() as tx:
             gone = await deleting.delete_bucket(tx, id=id)
-        context.housekeeper.wake(context.caller.namespace_id)
+        context.wake_housekeeper()
         return DeletePayload(
             deleted_id=id, deleted_objects=gone.objects, deleted_documents=gone.documents
         )

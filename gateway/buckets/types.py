@@ -14,6 +14,7 @@ from gateway import listings
 from gateway.buckets.tables import BucketRow, BucketTallyRow, stands
 from gateway.enums import InsertPolicy, Status
 from gateway.objects.tables import ObjectRow
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import column, embedded, embedded_type, entity, many, sql
 from gateway.planner.node import Node, PageInfo
 from gateway.planner.sources import Columns
@@ -154,6 +155,7 @@ class BucketConnection:
 @strawberry.type(description="The bucket, or why nothing was changed.")
 class BucketPayload:
     bucket: Bucket | None = strawberry.field(default=None, description="The bucket.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

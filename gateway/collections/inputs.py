@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.enums import SourceType
+from gateway.payloads import IDEMPOTENCY_KEY
 from gateway.scalars import JSON
 
 
@@ -49,6 +50,7 @@ class CreateCollectionInput:
     )
     enabled: bool = strawberry.field(default=True, description="Whether runs feed it.")
     metadata: JSON | None = strawberry.field(default=None, description="Free keys.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Changes to a collection: what is absent stays, null clears.")
@@ -66,3 +68,4 @@ class PatchCollectionInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the patch if the version is another."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -14,6 +14,7 @@ from sqlalchemy.sql import ColumnElement
 from gateway import listings
 from gateway.collections.tables import CollectionRow, CollectionSourceRow, CollectionTallyRow
 from gateway.enums import SourceType
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import (
     column,
     embedded,
@@ -145,6 +146,7 @@ class CollectionConnection:
 @strawberry.type(description="The collection, or why nothing was changed.")
 class CollectionPayload:
     collection: Collection | None = strawberry.field(default=None, description="The collection.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.enums import BlobRole, FieldType, SourceType
+from gateway.payloads import IDEMPOTENCY_KEY
 from gateway.scalars import JSON
 
 
@@ -103,6 +104,7 @@ class CreateDocumentInput:
         default=None, description="Its artifacts."
     )
     vector: list[float] | None = strawberry.field(default=None, description="Its embedding.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Changes to a document: what is absent stays, null clears.")
@@ -114,3 +116,4 @@ class PatchDocumentInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the patch if the version is another."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

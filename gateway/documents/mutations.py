@@ -24,6 +24,8 @@ from gateway.documents.source_blobs import SourceBlob
 from gateway.documents.types import BulkDocumentPayload, DocumentPayload
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
+from gateway.idempotency.answers import Replayed
+from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
 from gateway.payloads import DeletePayload
 from gateway.planner.rows import row
@@ -76,7 +78,8 @@ class DocumentMutations:
                 all_or_nothing=on_error is OnError.ABORT_ALL,
             )
 
-        outcomes = await keep_each(context, inputs, on_error, keep)
+        once = each_once(keep, mutation="createDocument", payload=_payload)
+        outcomes = await keep_each(context, inputs, on_error, once)
         results = [_payload(outcome) for outcome in outcomes]
         failed = sum(bool(each.errors) for each in results)
         return BulkDocumentPayload(results=results, succeeded=len(results) - failed, failed=failed)
@@ -117,11 +120,14 @@ class DocumentMutations:
         context = info.context
         async with context.transaction() as tx:
             removed = await deleting.delete_document(tx, id=id)
-        context.housekeeper.wake(context.caller.namespace_id, removed.hashes)
+        context.wake_housekeeper(removed.hashes)
         return DeletePayload(deleted_id=id, deleted_documents=removed.documents)
 
 
-def _payload(outcome: Outcome) -> DocumentPayload:
+def _payload(outcome: Outcome | Replayed) -> DocumentPayload:
+    if isinstance(outcome, Replayed):
+        replayed: DocumentPayload = outcome.payload(DocumentPayload)
+        return replayed
     if isinstance(outcome, UserFailure | Refused):
         return DocumentPayload(errors=to_user_errors(outcome))
     return DocumentPayload(document=row(id=outcome))

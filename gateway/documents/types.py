@@ -18,6 +18,7 @@ from gateway.enums import BlobRole, FieldType, SourceType, Status
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
 from gateway.objects.links import EXPIRES_IN, expiry, key_of, link, sign_contents
 from gateway.objects.tables import BlobRow
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import (
     ancestors,
     column,
@@ -302,6 +303,7 @@ class BulkDocumentPayload:
 @strawberry.type(description="The document, or why nothing was changed.")
 class DocumentPayload:
     document: Document | None = strawberry.field(default=None, description="The document.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

@@ -134,7 +134,9 @@ class View(GraphQLView[Context, Outcome | None]):
         caller = await self._authenticator.authenticate(
             request.headers.get("Authorization"), request.headers.get("X-Namespace")
         )
-        return self._make_context(caller)
+        context = self._make_context(caller)
+        context.idempotency_key = request.headers.get("Idempotency-Key")
+        return context
 
     async def on_ws_connect(self, context: Context) -> Any:
         """Authenticate a socket by the payload of its connection_init."""

@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.enums import Permission
+from gateway.payloads import IDEMPOTENCY_KEY
 
 
 @strawberry.input(description="A new namespace.")
@@ -15,6 +16,7 @@ class CreateNamespaceInput:
         description="Unique among all namespaces; letters, digits, `-`, `_` and `.`."
     )
     description: str | None = strawberry.field(default=None, description="For people.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A new API key.")

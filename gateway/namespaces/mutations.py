@@ -41,6 +41,7 @@ class NamespaceMutations:
         permission=Permission.ADMIN,
         description="Make an API key that reaches no further than the caller's own. `secret` is"
         " shown here and never again.",
+        shows_secret=True,
     )
     async def create_api_key(
         self,
@@ -63,6 +64,7 @@ class NamespaceMutations:
         permission=Permission.ADMIN,
         description="Give an API key a new secret, shown here and never again; the old one stops"
         " to work.",
+        shows_secret=True,
     )
     async def rotate_api_key(
         self,
@@ -71,7 +73,7 @@ class NamespaceMutations:
     ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
             made = await keys.rotate_key(tx, reach=info.context.caller.namespaces, id=id)
-        info.context.authenticator.forget_all()
+        info.context.once_committed(info.context.authenticator.forget_all)
         return ApiKeyPayload(api_key=row(id=made.key_id), secret=made.secret)
 
     @mutation(
@@ -86,5 +88,5 @@ class NamespaceMutations:
     ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
             await keys.revoke_key(tx, reach=info.context.caller.namespaces, id=id)
-        info.context.authenticator.forget_all()
+        info.context.once_committed(info.context.authenticator.forget_all)
         return ApiKeyPayload(api_key=row(id=id))

@@ -13,6 +13,7 @@ from gateway.collections.tables import CollectionTallyRow
 from gateway.enums import KeyStatus, Permission
 from gateway.namespaces.key_status import status_of
 from gateway.namespaces.tables import ApiKeyRow, NamespaceRow
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import entity, one, sql
 from gateway.planner.node import Node
 from gateway.planner.sources import CallerBinds, Columns, Predicate
@@ -105,6 +106,7 @@ class Viewer:
 @strawberry.type(description="The new namespace, or why there is none.")
 class NamespacePayload:
     namespace: Namespace | None = strawberry.field(default=None, description="The namespace.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.enums import InsertPolicy
+from gateway.payloads import IDEMPOTENCY_KEY
 from gateway.scalars import JSON
 
 
@@ -70,6 +71,7 @@ class CreateObjectInput:
         default=False,
         description="Store bytes anew even if the namespace has the same already.",
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="Changes to an object: what is absent stays, null clears.")
@@ -88,3 +90,4 @@ class PatchObjectInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the patch if the version is another."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -17,6 +17,7 @@ from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.fetching.urls import BadUrl, read_url
 from gateway.gathering import Gathering
+from gateway.idempotency.answers import Replayed
 from gateway.limits import Limits
 from gateway.objects import blob_data, new_objects
 from gateway.objects.blob_data import BlobContent, Source
@@ -48,9 +49,9 @@ async def mirrored(
     """Give an object with the bytes that its blobs' URLs name, for the block to keep.
 
     What can be refused without the bytes is refused before they are fetched, and no transaction is
-    open while they come. If the block refuses the object, they are removed; if it ends in any other
-    way than well, a row may name them all the same, and what none names is left to
-    ``contents.sweep_strays``.
+    open while they come. If the block refuses the object or finds it made before, they are removed;
+    if it ends in any other way than well, a row may name them all the same, and what none names is
+    left to ``contents.sweep_strays``.
 
     Raises:
         NotFound, Locked, BadState, SchemaMismatch, PolicyRequired, TooLarge: As of
@@ -86,7 +87,7 @@ async def mirrored(
     try:
         pairs = zip(given.blobs, contents, strict=True)
         yield replace(given, blobs=[replace(each, content=content) for each, content in pairs])
-    except (UserFailure, Refused):
+    except (UserFailure, Refused, Replayed):
         await mirroring.remove()
         raise
 

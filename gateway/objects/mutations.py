@@ -12,6 +12,8 @@ from gateway.bulk import MOST_INPUTS, keep_each
 from gateway.database.pool import Transaction
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
+from gateway.idempotency.answers import Replayed
+from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
 from gateway.objects import creating, deleting, mirroring, patching, several
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
@@ -50,7 +52,7 @@ class ObjectMutations:
         ):
             created = await creating.create_object(tx, context.blobs, context.limits, given)
         if created.hashes:
-            context.housekeeper.wake(context.caller.namespace_id, created.hashes)
+            context.wake_housekeeper(created.hashes)
         return ObjectPayload(
             object=row(id=created.object_id), skipped_blobs=listed(created.skipped_blob_ids)
         )
@@ -85,9 +87,10 @@ class ObjectMutations:
             hashes[:] = kept.hashes
             return kept.each
 
-        outcomes = await keep_each(context, inputs, on_error, keep)
+        once = each_once(keep, mutation="createObject", payload=_payload)
+        outcomes = await keep_each(context, inputs, on_error, once)
         if hashes:
-            context.housekeeper.wake(context.caller.namespace_id, hashes)
+            context.wake_housekeeper(hashes)
         results = [_payload(outcome) for outcome in outcomes]
         failed = sum(bool(each.errors) for each in results)
         return BulkObjectPayload(results=results, succeeded=len(results) - failed, failed=failed)
@@ -132,13 +135,16 @@ class ObjectMutations:
         context = info.context
         async with context.transaction() as tx:
             removed = await deleting.delete_object(tx, id=id)
-        context.housekeeper.wake(context.caller.namespace_id, removed.hashes)
+        context.wake_housekeeper(removed.hashes)
         return DeletePayload(
             deleted_id=id, deleted_objects=removed.objects, deleted_documents=removed.documents
         )
 
 
-def _payload(outcome: Outcome) -> ObjectPayload:
+def _payload(outcome: Outcome | Replayed) -> ObjectPayload:
+    if isinstance(outcome, Replayed):
+        replayed: ObjectPayload = outcome.payload(ObjectPayload)
+        return replayed
     if isinstance(outcome, UserFailure | Refused):
         return ObjectPayload(errors=to_user_errors(outcome))
     return ObjectPayload(

@@ -14,6 +14,7 @@ from gateway.enums import FieldType, SourceType, Status
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
 from gateway.objects.links import EXPIRES_IN, key_of, sign_contents
 from gateway.objects.tables import BlobRow, ObjectRow, ObjectTallyRow
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import (
     column,
     computed,
@@ -184,6 +185,7 @@ class ObjectPayload:
         default_factory=list,
         description="The blobs that the bucket had already, instead of which nothing was made.",
     )
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

@@ -10,9 +10,11 @@ import orjson
 from graphql import (
     FieldNode,
     GraphQLError,
+    GraphQLList,
     GraphQLOutputType,
     OperationType,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
@@ -91,7 +93,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Raw | None:
         plan = self._plan(return_type, details, info, path, rows)
         answer, failures = await read_rows(plan, self.variable_values, rows, self.context_value)
-        return self._answer(return_type, details, info, path, answer, failures)
+        return self._answer(return_type, details, info, path, rows, answer, failures)
 
     def _read_in_list(
         self,
@@ -115,7 +117,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
 
         async def answer() -> Raw | None:
             part = await gathered.part(rows, place)
-            return self._answer(return_type, details, info, path, part.json, part.failures)
+            return self._answer(return_type, details, info, path, rows, *part)
 
         return answer()
 
@@ -125,6 +127,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         details: FieldDetailsList,
         info: Any,
         path: Path,
+        rows: Rows,
         answer: bytes | None,
         failures: Sequence[Failure],
     ) -> Raw | None:
@@ -139,6 +142,8 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
                 original_error=failure.error,
             )
             self.collected_errors.add(error, path)
+        if answer is not None and rows.ids is not None and is_dense(return_type):
+            answer = without_gaps(answer)
         return None if answer is None else Raw(answer)
 
     def _plan(
@@ -183,6 +188,21 @@ def _is_in_list(path: Path | None, rows: Rows) -> bool:
     while path is not None and not isinstance(path.key, int):
         path = path.prev
     return path is not None
+
+
+def is_dense(return_type: GraphQLOutputType) -> bool:
+    """Tell whether it is a list without nulls."""
+    nullable = get_nullable_type(return_type)
+    return isinstance(nullable, GraphQLList) and isinstance(nullable.of_type, GraphQLNonNull)
+
+
+def without_gaps(answer: bytes) -> bytes:
+    """Leave out of a list the rows that are gone."""
+    if b"null" not in answer:
+        return answer
+    items = orjson.loads(answer)
+    there = [each for each in items if each is not None]
+    return answer if len(there) == len(items) else orjson.dumps(there)
 
 
 def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:

@@ -31,11 +31,12 @@ from graphql import (
     is_list_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import Path
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
 from gateway.planner.catalog import STRAWBERRY
-from gateway.planner.executor import plan_key, read_rows
+from gateway.planner.executor import is_dense, plan_key, read_rows, without_gaps
 from gateway.planner.input_values import Converter, Unconvertible
 from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache, ReadPlan
@@ -54,6 +55,9 @@ class _Info(NamedTuple):
 
     context: Any
     return_type: Any
+    field_name: str
+    operation: OperationDefinitionNode
+    path: Path
 
 
 class _Part(NamedTuple):
@@ -64,6 +68,7 @@ class _Part(NamedTuple):
         name: Of the payload's attribute.
         variables: Those that its plan depends on.
         leaf: Its type, if it is a scalar or an enum.
+        is_dense: Whether it is a list without nulls.
     """
 
     start: bytes
@@ -72,6 +77,7 @@ class _Part(NamedTuple):
     variables: frozenset[str]
     leaf: GraphQLLeafType | None
     is_list: bool
+    is_dense: bool
     is_nullable: bool
 
 
@@ -121,7 +127,7 @@ class MutationOperation:
         self._node = node
         self._parts = parts
         self._converter = Converter(field)
-        self._call = _call_of(field.extensions.get(STRAWBERRY))
+        self._call = _call_of(field.extensions.get(STRAWBERRY), definition, node)
 
     @classmethod
     def of(
@@ -254,17 +260,22 @@ def _part(
         used_variables([node], fragments),
         nullable if is_leaf_type(nullable) else None,
         is_list_type(nullable),
+        is_dense(field.type),
         not isinstance(field.type, GraphQLNonNull),
     )
 
 
-def _call_of(declared: Any) -> Callable[[Any, dict[str, Any]], Awaitable[Any]]:
+def _call_of(
+    declared: Any, operation: OperationDefinitionNode, node: FieldNode
+) -> Callable[[Any, dict[str, Any]], Awaitable[Any]]:
     """Return what calls a mutation as Strawberry does, through its one extension."""
     resolver = declared.base_resolver if isinstance(declared, StrawberryField) else None
     if resolver is None or not resolver.is_async or len(declared.extensions) != 1:
         raise _LongRoad
     extension: FieldExtension = declared.extensions[0]
     return_type = declared.type
+    name = node.name.value
+    path = Path(None, (node.alias or node.name).value, None)
     function: Any = resolver.wrapped_func
     source = () if resolver.self_parameter is None else (None,)
     info_name = None if resolver.info_parameter is None else resolver.info_parameter.name
@@ -275,7 +286,7 @@ def _call_of(declared: Any) -> Callable[[Any, dict[str, Any]], Awaitable[Any]]:
         return await function(*source, **arguments)
 
     async def call(context: Any, arguments: dict[str, Any]) -> Any:
-        info: Any = _Info(context, return_type)
+        info: Any = _Info(context, return_type, name, operation, path)
         return await extension.resolve_async(resolve, None, info, **arguments)
 
     return call
@@ -355,6 +366,8 @@ async def _read_column(column: _PlannedColumn, values: VariableValues, context: 
     for each in column.entries:
         if isinstance(each, Rows):
             value = next(read) if each.ids is None else list(islice(read, len(each.ids)))
+            if column.part.is_dense:
+                value = [item for item in value if item is not None]
             if value is None and not column.part.is_nullable:
                 raise _LongRoad
             entries.append(start + orjson.dumps(value))
@@ -368,4 +381,6 @@ async def _read(planned: _Planned, values: VariableValues, context: Any) -> byte
     answer, failures = await read_rows(plan, values, rows, context)
     if failures or (answer is None and not part.is_nullable):
         raise _LongRoad
+    if answer is not None and part.is_dense:
+        answer = without_gaps(answer)
     return part.start + (b"null" if answer is None else answer)

@@ -23,6 +23,7 @@ TABLES = (
     "collection_tallies",
     "documents",
     "document_blobs",
+    "idempotency_keys",
 )
 # One row in each table; {0} is a or b.
 ROWS = """
@@ -48,6 +49,7 @@ ROWS = """
     INSERT INTO document_blobs
         (namespace_id, document_id, position, field, role, type, has_bytes, source_blob_id)
         VALUES ('ns_{0}', 'doc_{0}', 0, 'thumbnail', 'THUMBNAIL', 'IMAGE', true, 'blob_{0}');
+    INSERT INTO idempotency_keys (namespace_id, key, fingerprint) VALUES ('ns_{0}', 'key', 'x');
 """
 
 
@@ -142,6 +144,7 @@ async def test_only_rows_of_the_own_namespace_are_seen_and_touched(
         "bucket_tallies VALUES ('ns_b', 'bkt_b', 1, 1, 1)",
         "object_tallies VALUES ('ns_b', 'obj_b', 1, 1)",
         "collection_tallies VALUES ('ns_b', 'col_b', 1, 1)",
+        "idempotency_keys (namespace_id, key, fingerprint) VALUES ('ns_b', 'key_2', 'x')",
     ],
     ids=lambda row: row.split()[0],
 )

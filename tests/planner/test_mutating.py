@@ -427,6 +427,21 @@ async def test_both_roads_give_the_same_bytes(
     assert (way == "short") == went_well
 
 
+async def test_both_roads_give_the_same_bytes_of_a_replay(
+    client: Client, schema: GatewaySchema
+) -> None:
+    world = await new_world(client)
+    replayed = CREATE_OBJECT.replace("skippedBlobs", "replayed skippedBlobs")
+    case = made(replayed, an_object(blobs=[text_blob("a")], idempotencyKey="k1"))
+    first, _ = await short_road(schema, world, case)
+
+    answer, way = await short_road(schema, world, case)
+
+    assert way == "short"
+    assert answer == first.replace(b'"replayed":false', b'"replayed":true') != first
+    assert await long_road(schema, world, case) == answer
+
+
 @pytest.mark.parametrize("text", ON_THE_LONG_ROAD)
 async def test_what_does_not_fit_is_not_begun(
     client: Client, schema: GatewaySchema, text: str

@@ -1,0 +1,56 @@
+"""A gateway that is killed after it has committed, before it has answered."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+
+import asyncpg
+
+from gateway.database.embedded.address import running_url
+
+from .gateways import DEADLINE_S, LINUX, processes_of, serving, until
+
+NEW_BUCKET = """
+mutation ($input: CreateBucketInput!) {
+  createBucket(input: $input) { bucket { id objectCount } replayed errors { code } }
+}
+"""
+INPUT = {
+    "bucketName": "pics",
+    "bucketSchema": {"properties": {"file": {"type": "binary"}}},
+    "idempotencyKey": "k1",
+}
+IS_ANY_WAITING = """
+SELECT EXISTS (SELECT FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock')
+"""
+
+
+@LINUX
+async def test_what_was_committed_before_a_kill_is_answered_after_it(state_folder: Path) -> None:
+    with serving(state_folder) as killed:
+        url = running_url(state_folder)
+        assert url is not None
+        holder = await asyncpg.connect(url)
+        await holder.execute("BEGIN; LOCK TABLE bucket_tallies")  # which only the answer reads
+        request = asyncio.create_task(asyncio.to_thread(killed.mutate, NEW_BUCKET, **INPUT))
+        async with asyncio.timeout(DEADLINE_S):
+            while not await holder.fetchval(IS_ANY_WAITING):
+                pass
+        killed.process.kill()
+        assert killed.process.wait() == -signal.SIGKILL
+        holder.terminate()
+        with suppress(OSError, HTTPException):
+            await request
+
+    until(lambda: processes_of(state_folder) == [], "its PostgreSQL has ended")
+    with serving(state_folder) as gateway:
+        again = gateway.mutate(NEW_BUCKET, **INPUT)
+        buckets = gateway.execute("{ buckets { nodes { id } } }")["buckets"]["nodes"]
+
+    assert again["replayed"]
+    assert buckets == [{"id": again["bucket"]["id"]}]
