@@ -35,7 +35,7 @@ class Attempt:
         self._database = database
         self._namespace_id = namespace_id
         self._key = key
-        self._fingerprints = {key: fingerprint}
+        self._fingerprint = fingerprint
         # The transaction whose block has ended well, with what commits it.
         self._held: tuple[Transaction, AsyncExitStack] | None = None
         self._once_committed: list[Callable[[], None]] = []
@@ -55,7 +55,11 @@ class Attempt:
         except TimeoutError as error:
             raise claims.still_answered() from error
         try:
-            await self._look()
+            earlier = await claims.look(
+                self._database, self._namespace_id, key=self._key, fingerprint=self._fingerprint
+            )
+            if earlier is not None:
+                raise earlier  # before anything is done
             try:
                 payload = await run()
             except (UserFailure, Refused):
@@ -81,7 +85,7 @@ class Attempt:
         await self._commit_without_key()
         async with AsyncExitStack() as stack:
             tx = await stack.enter_async_context(self._database.transaction(self._namespace_id))
-            for earlier in (await claims.claim(tx, self._fingerprints)).values():
+            for earlier in (await claims.claim(tx, {self._key: self._fingerprint})).values():
                 raise earlier
             yield tx
             self._held = tx, stack.pop_all()
@@ -89,12 +93,6 @@ class Attempt:
     def once_committed(self, call: Callable[[], None]) -> None:
         """Call a function after the commit; not at all if there is none."""
         self._once_committed.append(call)
-
-    async def _look(self) -> None:
-        """Find a twin that was answered, before anything is done."""
-        async with self._database.transaction(self._namespace_id) as tx:
-            for earlier in (await claims.find(tx, self._fingerprints)).values():
-                raise earlier
 
     async def _commit(self, payload: Any) -> None:
         if is_refused(payload):

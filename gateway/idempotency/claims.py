@@ -10,11 +10,24 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import ARRAY, Interval, Text, any_, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    Interval,
+    Text,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.database.arrays import arrays, columns_of, rows_of
-from gateway.database.pool import Transaction
+from gateway.database.pool import Database, Transaction
+from gateway.database.statements import compiled
 from gateway.errors import IdempotencyReused, Unavailable
 from gateway.idempotency.answers import Replayed
 from gateway.idempotency.tables import IdempotencyKeyRow
@@ -58,7 +71,23 @@ def _answer_statement() -> Any:
     )
 
 
+def _look_statement() -> Any:
+    """Return the statement that finds one key in one message, row level security included."""
+    found = select(
+        func.jsonb_build_array(
+            func.encode(IdempotencyKeyRow.fingerprint, "hex"), IdempotencyKeyRow.answer
+        )
+    ).where(
+        IdempotencyKeyRow.namespace_id == _NAMESPACE_ID,
+        IdempotencyKeyRow.key == bindparam("key", type_=Text),
+        ~_IS_OLD,
+    )
+    is_set = func.set_config("app.namespace_id", _NAMESPACE_ID, True).is_not(None)
+    return select(case((is_set, found.scalar_subquery())))
+
+
 _CLAIM = _claim_statement()
+_LOOK = _look_statement()
 _ANSWER = _answer_statement()
 _FIND = select(
     IdempotencyKeyRow.key, IdempotencyKeyRow.fingerprint, IdempotencyKeyRow.answer
@@ -96,18 +125,21 @@ async def claim(tx: Transaction, fingerprints: Mapping[str, bytes]) -> dict[str,
     taken = fingerprints.keys() - {row["key"] for row in claimed}
     if not taken:
         return {}
-    return await find(tx, {key: fingerprints[key] for key in taken})
-
-
-async def find(tx: Transaction, fingerprints: Mapping[str, bytes]) -> dict[str, Earlier]:
-    """Return what came of those keys that are taken."""
-    rows = await tx.rows(_FIND, namespace_id=tx.namespace_id, keys=list(fingerprints))
+    found = await tx.rows(_FIND, namespace_id=tx.namespace_id, keys=list(taken))
     return {
-        row["key"]: Replayed(row["answer"])
-        if row["fingerprint"] == fingerprints[row["key"]]
-        else reused()
-        for row in rows
+        row["key"]: _earlier(row["answer"], row["fingerprint"] == fingerprints[row["key"]])
+        for row in found
     }
+
+
+async def look(
+    database: Database, namespace_id: str, *, key: str, fingerprint: bytes
+) -> Earlier | None:
+    """Return what came of a key, None if it is free or is just being used."""
+    sql = compiled(_LOOK)
+    values = sql.arguments({"namespace_id": namespace_id, "key": key})
+    found = await database.value(sql.sql, values)
+    return None if found is None else _earlier(found[1], found[0] == fingerprint.hex())
 
 
 async def answer(tx: Transaction, answers: Mapping[str, dict[str, Any]]) -> None:
@@ -124,6 +156,10 @@ async def release(tx: Transaction, keys: Iterable[str]) -> None:
 async def remove_some_old(tx: Transaction) -> int:
     """Remove keys that are older than ``KEPT_FOR``; return how many, up to ``REMOVED_AT_ONCE``."""
     return await tx.run(_REMOVE_OLD, namespace_id=tx.namespace_id, most=REMOVED_AT_ONCE)
+
+
+def _earlier(answer: dict[str, Any], is_same: bool) -> Earlier:
+    return Replayed(answer) if is_same else reused()
 
 
 def reused() -> IdempotencyReused:
