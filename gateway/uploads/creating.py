@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Double, bindparam, func, insert, literal_column
@@ -10,7 +11,7 @@ from sqlalchemy import Double, bindparam, func, insert, literal_column
 from gateway.blobs.store import MAX_PUT_BYTES, BlobStore, new_key
 from gateway.buckets import holding
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Transaction
 from gateway.enums import Status
 from gateway.errors import InvalidInput, TooLarge, Unavailable
 from gateway.gathering import Gathering
@@ -65,7 +66,7 @@ class GivenUpload:
 
 
 async def create_upload(
-    database: Database,
+    transaction: Callable[[], AbstractAsyncContextManager[Transaction]],
     store: BlobStore,
     limits: Limits,
     given: GivenUpload,
@@ -75,7 +76,10 @@ async def create_upload(
     """Make an upload; return its id.
 
     It waits for its bytes, or is complete at once if the namespace has bytes of that hash. No
-    transaction is open while the store is asked.
+    block of ``transaction`` is open while the store is asked.
+
+    Args:
+        transaction: Opens one in the namespace; is called again after the store was asked.
 
     Raises:
         NotFound: There is no such bucket.
@@ -90,7 +94,7 @@ async def create_upload(
     try:
         while True:
             id = None
-            async with database.transaction(namespace_id) as tx:
+            async with transaction() as tx:
                 is_known = await _admit(tx, given)
                 if is_known or parts_id is not None or not given.is_multipart:
                     id = await _add(tx, given, key, parts_id, is_known=is_known)

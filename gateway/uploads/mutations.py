@@ -44,7 +44,7 @@ class UploadMutations:
             is_multipart=input.multipart,
         )
         id = await creating.create_upload(
-            context.database,
+            context.transaction,
             context.blobs,
             context.limits,
             given,

@@ -9,6 +9,7 @@ from sqlalchemy import func
 from sqlalchemy.sql import ColumnElement
 
 from gateway.enums import Status
+from gateway.payloads import REPLAYED
 from gateway.planner.declare import column, computed, entity, sql
 from gateway.planner.node import Node
 from gateway.planner.sources import Columns
@@ -94,6 +95,7 @@ class Upload(Node):
 @strawberry.type(description="The upload, or why nothing was changed.")
 class UploadPayload:
     upload: Upload | None = strawberry.field(default=None, description="The upload.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

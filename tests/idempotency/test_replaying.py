@@ -408,6 +408,26 @@ async def test_secrets_are_never_kept(client: Client) -> None:
     assert await keys_kept(client) == 0
 
 
+@pytest.mark.parametrize("multipart", [False, True])
+async def test_an_upload_is_announced_once(client: Client, multipart: bool) -> None:
+    bucket = await new_bucket(client)
+    operation = with_input("createUpload", "CreateUploadInput", "upload { id status }")
+    input = {
+        "bucketId": bucket["id"],
+        "filename": "a.txt",
+        "contentType": "text/plain",
+        "fileSizeBytes": 5,
+        "multipart": multipart,
+    }
+
+    first = await mutate(client.sending("k1"), operation, input=input)
+    second = await mutate(client.sending("k1"), operation, input=input)
+
+    assert (first["replayed"], first["errors"]) == (False, [])
+    assert second == first | {"replayed": True}
+    assert len((await client.stored())["uploads"]) == 1
+
+
 async def test_a_source_is_fetched_once(client: Client) -> None:
     bucket = await with_schema(client)
     async with site(ok(PNG)) as here:
