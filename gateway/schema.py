@@ -35,7 +35,7 @@ from gateway.planner.prepared import PreparedTexts
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.scalars import SCALARS
-from gateway.status_queries import StatusQueries
+from gateway.statuses.queries import StatusQueries
 from gateway.uploads.mutations import UploadMutations
 from gateway.uploads.queries import UploadQueries
 from gateway.user_errors import ConflictError, FieldError
