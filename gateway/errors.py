@@ -147,9 +147,19 @@ class Locked(UserFailure):
 
 
 class BadState(UserFailure):
-    """The entity's status does not allow this."""
+    """The entity's status does not allow this.
+
+    Args:
+        allowed: The statuses that it could get, where one was asked for.
+    """
 
     code = "BAD_STATE"
+
+    def __init__(
+        self, message: str, path: Sequence[str] = (), *, allowed: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(message, path)
+        self.allowed = None if allowed is None else tuple(allowed)
 
 
 class TooLarge(UserFailure):

@@ -35,6 +35,7 @@ from gateway.planner.prepared import PreparedTexts
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.scalars import SCALARS
+from gateway.statuses.mutations import StatusMutations
 from gateway.statuses.queries import StatusQueries
 from gateway.uploads.mutations import UploadMutations
 from gateway.uploads.queries import UploadQueries
@@ -67,6 +68,7 @@ class Mutation(
     CollectionMutations,
     DocumentMutations,
     UploadMutations,
+    StatusMutations,
 ):
     pass
 

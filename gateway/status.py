@@ -25,6 +25,8 @@ _ENDS = (
     Status.CANCELED,
     Status.SKIPPED,
 )
+# Nobody works on what has one of these: it waits for a batch, or has come to its end.
+AT_REST = frozenset({Status.DRAFT, *_ENDS})
 # A run that has started nothing yet can refuse the work, never complete it.
 _ENDS_BEFORE_WORK = (Status.CANCELED, Status.SKIPPED, Status.FAILED)
 

@@ -1,4 +1,4 @@
-"""The mutations of buckets and objects, as clients write them, and short cuts to what they make."""
+"""The mutations that tests share, as clients write them, and short cuts to what they make."""
 
 from __future__ import annotations
 
@@ -79,6 +79,22 @@ mutation ($inputs: [CreateDocumentInput!]!, $onError: OnError! = CONTINUE) {{
     results {{ document {{ id metadata documentBlobs {{ presignedUrl }} }} {_ERRORS} }}
     succeeded failed
   }}
+}}
+"""
+_STATUS = f"""
+node {{
+  __typename id
+  ... on BucketObject {{ status error version updatedAt }}
+  ... on Document {{ status error version updatedAt }}
+}}
+{_ERRORS}
+"""
+UPDATE_STATUS = f"""
+mutation ($input: UpdateStatusInput!) {{ updateStatus(input: $input) {{ {_STATUS} }} }}
+"""
+UPDATE_STATUSES = f"""
+mutation ($inputs: [UpdateStatusInput!]!) {{
+  updateStatuses(inputs: $inputs) {{ results {{ {_STATUS} }} succeeded failed }}
 }}
 """
 DELETE_DOCUMENT = f"mutation ($id: ID!) {{ deleteDocument(id: $id) {{ {_DELETED} }} }}"

@@ -1,0 +1,1 @@
+"""How objects and documents get on: the legal moves, and what engines outside report."""

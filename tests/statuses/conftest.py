@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.documents.making import family as family  # the fixture
