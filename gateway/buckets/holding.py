@@ -131,7 +131,11 @@ async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
 async def share_all(tx: Transaction, bucket_ids: Iterable[str]) -> dict[str, HeldBucket]:
     """Hold several buckets as ``share`` does; return those that are there, by their ids."""
     # In order: somebody who waits to hold one alone makes those wait who come later.
-    these = {"namespace_id": tx.namespace_id, "bucket_ids": sorted(set(bucket_ids))}
+    wanted = sorted(set(bucket_ids))
+    if len(wanted) == 1:
+        bucket = await share(tx, wanted[0])
+        return {} if bucket is None else {wanted[0]: bucket}
+    these = {"namespace_id": tx.namespace_id, "bucket_ids": wanted}
     await tx.run(_SHARE_ALL, **these)
     rows = await tx.rows(_FIND_ALL, **these)
     return {row["id"]: _held(row) for row in rows}
