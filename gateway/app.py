@@ -22,6 +22,7 @@ from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
+from gateway.http.headers import harden
 from gateway.http.health import Check, health_routes
 from gateway.http.persisted import PersistedTexts
 from gateway.http.sockets import close_sockets_at_end
@@ -29,6 +30,7 @@ from gateway.http.view import View
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
+from gateway.query_limits.limits import QueryLimits
 from gateway.schema import GatewaySchema, make_schema
 from gateway.settings import (
     InvalidSetting,
@@ -93,14 +95,21 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
         await authenticator.close()
 
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[SCHEMA] = schema = make_schema()
+    app[SCHEMA] = schema = make_schema(_query_limits(settings))
     app[MAKE_CONTEXT] = make_context
     if settings.trusted_documents_only:
         schema.answer_only(document.text for document in trusted.values())
     persisted = PersistedTexts(
         schema, trusted={id_: document.text for id_, document in trusted.items()}
     )
-    app.router.add_route("*", GRAPHQL, View(schema, authenticator, make_context, persisted))
+    endpoint = View(
+        schema,
+        authenticator,
+        make_context,
+        persisted,
+        max_message_bytes=settings.max_message_bytes,
+    )
+    app.router.add_route("*", GRAPHQL, endpoint)
     app.router.add_get("/", _to_graphiql)
     if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
         app.add_routes(blob_routes(blobs))
@@ -108,6 +117,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
     app.on_startup.append(plan_ahead)
     app.cleanup_ctx.append(background)
     close_sockets_at_end(app)
+    harden(app)
     return app
 
 
@@ -124,6 +134,22 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
             "GATEWAY_TRUSTED_DOCUMENTS_ONLY needs GATEWAY_TRUSTED_DOCUMENTS, the folder they are in"
         )
     return {}
+
+
+def _query_limits(settings: Settings) -> QueryLimits:
+    return QueryLimits(
+        characters=settings.max_document_characters,
+        tokens=settings.max_tokens,
+        definitions=settings.max_definitions,
+        variables=settings.max_variables,
+        depth=settings.max_depth,
+        nesting=settings.max_nesting,
+        fields=settings.max_fields,
+        aliases=settings.max_aliases,
+        directives=settings.max_directives,
+        repeated_keys=settings.max_repeated_keys,
+        list_items=settings.max_list_items,
+    )
 
 
 def _fetch_rules(settings: Settings) -> FetchRules:

@@ -22,6 +22,7 @@ GatewayError                  code for programs, message for people
     ├── NamespaceRequired     NAMESPACE_REQUIRED
     ├── Forbidden             FORBIDDEN
     ├── BadUserInput          BAD_USER_INPUT    an argument of a read
+    ├── LimitExceeded         LIMIT_EXCEEDED    a request that is larger than one may be
     ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
     ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
     └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
@@ -210,7 +211,7 @@ class RequestFailure(GatewayError):
     """A failure of the whole request or root field, shown as a top-level error."""
 
     @property
-    def extensions(self) -> dict[str, str]:
+    def extensions(self) -> dict[str, str | int]:
         """What graphql-core copies into the error's ``extensions``."""
         return {"code": self.code}
 
@@ -237,6 +238,34 @@ class BadUserInput(RequestFailure):
     """An argument that no read can answer."""
 
     code = "BAD_USER_INPUT"
+
+
+class LimitExceeded(RequestFailure):
+    """A request that is larger than this gateway takes.
+
+    Args:
+        limit: Its name, as in "aliases".
+        value: What the request has of it.
+        maximum: The most it may have.
+    """
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(self, message: str, *, limit: str, value: int, maximum: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.value = value
+        self.maximum = maximum
+
+    @property
+    def extensions(self) -> dict[str, str | int]:
+        """What graphql-core copies into the error's ``extensions``."""
+        told: dict[str, str | int] = {
+            "limit": self.limit,
+            "value": self.value,
+            "maximum": self.maximum,
+        }
+        return super().extensions | told
 
 
 class PersistedQueryNotFound(RequestFailure):

@@ -9,9 +9,12 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, OperationType
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionContext, PreExecutionError
+from strawberry.types.graphql import OperationType as RequestedType
 
 from gateway.buckets.mutations import BucketMutations
 from gateway.buckets.queries import BucketQueries
@@ -20,7 +23,7 @@ from gateway.collections.queries import CollectionQueries
 from gateway.context import Context
 from gateway.documents.mutations import DocumentMutations
 from gateway.documents.queries import DocumentQueries
-from gateway.errors import GatewayError, NotTrusted
+from gateway.errors import BadUserInput, GatewayError, NotTrusted
 from gateway.lineage.queries import LineageQueries
 from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
@@ -34,6 +37,7 @@ from gateway.planner.plan import PlanCache
 from gateway.planner.prepared import PreparedTexts
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
+from gateway.query_limits.limits import DEFAULTS, QueryLimits
 from gateway.scalars import SCALARS
 from gateway.statuses.mutations import StatusMutations
 from gateway.statuses.queries import StatusQueries
@@ -79,14 +83,14 @@ class GatewaySchema(strawberry.Schema):
     ``texts`` and ``plans`` are what is kept of both, with counts of hits and misses.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: QueryLimits = DEFAULTS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         schema = self._schema
         catalog = Catalog(schema)
         audit(schema, catalog)
         self._catalog = catalog
         self._only: frozenset[str] | None = None
-        self.texts = PreparedTexts(schema)
+        self.texts = PreparedTexts(schema, limits)
         self.plans = PlanCache(PLANS_KEPT)
         self.execution_context_class = type(
             "BoundPlanExecutor",
@@ -139,35 +143,57 @@ class GatewaySchema(strawberry.Schema):
         if not self.answers(text):
             return None
         try:
-            operation = self.texts.find(text).operation(name)
+            prepared = self.texts.find(text)
         except GraphQLError:
             return None
-        return None if operation is None else await operation.run(variables, context, self.plans)
+        operation = prepared.operation(name)
+        if operation is None or prepared.excess(name, variables):
+            return None
+        return await operation.run(variables, context, self.plans)
 
     def forget_plans(self) -> None:
         """Drop all plans that are kept; each is made anew when it is needed."""
         self.plans.clear()
 
-    def _create_execution_context(self, *args: Any, **kwargs: Any) -> ExecutionContext:
-        context = super()._create_execution_context(*args, **kwargs)
-        if context.query and self.answers(context.query):
-            try:
-                prepared = self.texts.find(context.query)
-            except GraphQLError:
-                return context  # parsed once more inside the lifecycle, and reported there
-            context.graphql_document = prepared.document
-            context.pre_execution_errors = prepared.errors
-        return context
-
     async def _prepare_operation_async(
-        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+        self,
+        context: ExecutionContext,
+        extensions_runner: SchemaExtensionsRunner,  # noqa: ARG002
     ) -> PreExecutionError | None:
-        if context.query and not self.answers(context.query):
-            failure = NotTrusted()
-            error = GraphQLError(failure.message, original_error=failure)
-            context.pre_execution_errors = [error]
-            return PreExecutionError(data=None, errors=[error])
-        return await super()._prepare_operation_async(context, extensions_runner)
+        """Find what a request asks for; all transports come by here.
+
+        Raises:
+            MissingQueryError: it asks for nothing.
+            InvalidOperationTypeError: its transport does not take operations of this type.
+        """
+        errors = self._prepare(context)
+        if not errors:
+            return None
+        context.pre_execution_errors = errors
+        return PreExecutionError(data=None, errors=errors)
+
+    def _prepare(self, context: ExecutionContext) -> list[GraphQLError]:
+        if not context.query:
+            raise MissingQueryError
+        if not self.answers(context.query):
+            return [_told(NotTrusted())]
+        try:
+            prepared = self.texts.find(context.query)
+        except GraphQLError as error:
+            return [error]
+        name, variables = context._provided_operation_name, context.variables or {}
+        try:
+            operation = prepared.definition(name)
+        except BadUserInput as failure:
+            return list(prepared.errors) or [_told(failure)]
+        operation_type = RequestedType(operation.operation.value)
+        if operation_type not in context.allowed_operations:
+            raise InvalidOperationTypeError(operation_type)
+        context.graphql_document = prepared.document
+        if prepared.errors:
+            return list(prepared.errors)
+        beyond = prepared.excess(name, variables)
+        return [beyond] if beyond else []
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -183,6 +209,10 @@ class GatewaySchema(strawberry.Schema):
                     **(error.extensions or {}),
                     "code": _code(error, is_request_error),
                 }
+
+
+def _told(failure: GatewayError) -> GraphQLError:
+    return GraphQLError(failure.message, original_error=failure)
 
 
 def _is_fault(error: GraphQLError) -> bool:
@@ -208,9 +238,10 @@ def _code(error: GraphQLError, is_request_error: bool) -> str:
     return "BAD_USER_INPUT"
 
 
-def make_schema() -> GatewaySchema:
-    """Return the schema."""
+def make_schema(limits: QueryLimits = DEFAULTS) -> GatewaySchema:
+    """Return the schema, which refuses documents beyond ``limits``."""
     return GatewaySchema(
+        limits=limits,
         query=Query,
         mutation=Mutation,
         types=[FieldError, ConflictError],

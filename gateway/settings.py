@@ -115,6 +115,22 @@ class Settings:
         False, "true: refuse every document that is not in the folder of trusted ones"
     )
     max_body_bytes: int = _setting(16 * 1024 * 1024, "size of a request's body, at most")
+    max_message_bytes: int = _setting(1024 * 1024, "size of one message on a websocket, at most")
+    max_document_characters: int = _setting(128 * 1024, "length of a document, at most")
+    max_tokens: int = _setting(5000, "tokens of a document, at most")
+    max_definitions: int = _setting(50, "operations and fragments of a document, at most")
+    max_variables: int = _setting(100, "variables of an operation, at most")
+    max_depth: int = _setting(16, "fields within one another, at most; introspection is free")
+    max_nesting: int = _setting(100, "fields and fragments within one another, at most")
+    max_fields: int = _setting(
+        1000, "fields and fragments of an operation, what fragments hold counted at each use"
+    )
+    max_aliases: int = _setting(30, "aliases of an operation, counted in the same way")
+    max_directives: int = _setting(30, "directives of an operation, counted in the same way")
+    max_repeated_keys: int = _setting(
+        50, "how often one field may be asked for in one object, fragments included"
+    )
+    max_list_items: int = _setting(5000, "items of one list of an input, at most")
     max_metadata_bytes: int = _setting(256 * 1024, "size of one metadata value as JSON, at most")
     max_inline_bytes: int = _setting(
         10 * 1024 * 1024, "size of one blob sent inside a request, decoded, at most"

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import click
 import uvloop
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway import demo
 from gateway.app import MAKE_CONTEXT, SCHEMA, make_app
@@ -98,6 +99,7 @@ def _set_up_logging() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # While the database is away it repeats itself every few seconds, each time with a traceback.
     logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
+    logging.getLogger("aiohttp.server").addFilter(_junk_in_one_line)
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
@@ -105,6 +107,12 @@ def _in_one_line(record: logging.LogRecord) -> bool:
         record.msg = f"{record.getMessage()}: {record.exc_info[1]}"
         record.args, record.exc_info = (), None
     return True
+
+
+def _junk_in_one_line(record: logging.LogRecord) -> bool:
+    """Shorten what is said of requests that are no HTTP; a fault keeps its traceback."""
+    junk = record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)
+    return _in_one_line(record) if junk else True
 
 
 def _leave(*_: object) -> NoReturn:

@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from types import NoneType
 from typing import Any, TypeGuard
 
 from aiohttp import ClientConnectionResetError, web
+from aiohttp.hdrs import ACCEPT, ALLOW
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
 from strawberry.aiohttp.views import AiohttpWebSocketAdapter, GraphQLView
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLRequestData
-from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
 from gateway.caller import Caller
 from gateway.context import Context
-from gateway.errors import (
-    NamespaceRequired,
-    PersistedQueryNotFound,
-    RequestFailure,
-    Unauthenticated,
-    Unavailable,
-)
-from gateway.http import strict_json
+from gateway.errors import RequestFailure
+from gateway.http import answers, strict_json
+from gateway.http.answers import Refused
+from gateway.http.media_types import JSON, answer_type
 from gateway.http.persisted import PersistedTexts
+from gateway.http.requests import Asked, check_body_type, read_body, read_url
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.outcome import Outcome
 from gateway.schema import GatewaySchema
 
+logger = logging.getLogger(__name__)
+
 MakeContext = Callable[[Caller], Context]
 
-# A client that sent a hash alone reads the answer, and sends the text as well.
-_STATUS = {
-    Unauthenticated: 401,
-    NamespaceRequired: 400,
-    PersistedQueryNotFound: 200,
-    Unavailable: 503,
-}
+METHODS = "GET, HEAD, POST, OPTIONS"
+_TAKEN_BY_GET = frozenset({OperationType.QUERY})
+_TAKEN_BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
 
 class _TextSockets(AiohttpWebSocketAdapter):
@@ -57,7 +51,11 @@ class _TextSockets(AiohttpWebSocketAdapter):
 
 
 class View(GraphQLView[Context, Outcome | None]):
-    """Strawberry's view, with our JSON, our authentication and our errors."""
+    """Strawberry's view for sockets; HTTP is answered here.
+
+    Args:
+        max_message_bytes: Of one message on a socket.
+    """
 
     websocket_adapter_class = _TextSockets
 
@@ -67,63 +65,105 @@ class View(GraphQLView[Context, Outcome | None]):
         authenticator: Authenticator,
         make_context: MakeContext,
         persisted: PersistedTexts,
+        *,
+        max_message_bytes: int,
     ) -> None:
         super().__init__(schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
         self._gateway_schema = schema
         self._persisted = persisted
         self._authenticator = authenticator
         self._make_context = make_context
+        self._max_message_bytes = max_message_bytes
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever goes wrong is told as GraphQL tells errors."""
-        if self._wants_page(request):
-            return await self.render_graphql_ide(request)
+        if self.is_websocket_request(request):
+            return await self.run(request=request)
+        if _wants_page(request):
+            page = await self.render_graphql_ide(request)
+            page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+            return page
+        accept = request.headers.getall(ACCEPT, ())
+        media_type = answer_type(accept[0] if len(accept) == 1 else ", ".join(accept))
         try:
-            return await self._quick_answer(request) or await self.run(request=request)
+            response = await self._answer(request, media_type)
         except RequestFailure as failure:
-            return refusal(failure)
-        except HTTPException as error:
-            return _answer(error.status_code, error.reason or "Bad request", "BAD_USER_INPUT")
+            response = answers.of_failure(failure, media_type or JSON)
+        except Refused as refused:
+            response = answers.of_refused(refused, media_type or JSON)
         except HTTPRequestEntityTooLarge:
-            return _answer(413, "the body is larger than this gateway takes", "LIMIT_EXCEEDED")
-        except (RequestPayloadError, HttpProcessingError):
-            return _answer(400, "the body is not encoded as its headers say", "BAD_USER_INPUT")
+            too_large = answers.too_large(request.client_max_size)
+            response = answers.of_failure(too_large, media_type or JSON)
+            response.set_status(413)
+        except (RequestPayloadError, HttpProcessingError) as error:
+            logger.info("a body is not encoded as its headers say: %r", error)
+            undecodable = Refused("the body is not encoded as its headers say")
+            response = answers.of_refused(undecodable, media_type or JSON)
+            # aiohttp would read on, meet the same error and log it with all that led to it.
+            request.content.feed_eof()
+            response.force_close()
+        return response if request.method == "POST" else answers.varying(response)
 
-    async def _quick_answer(self, request: web.Request) -> web.StreamResponse | None:
-        """Answer a POST of what has a short road; None for all others."""
-        if request.method != "POST" or request.content_type != "application/json":
-            return None
+    async def _answer(self, request: web.Request, media_type: str | None) -> web.Response:
+        if request.method == "OPTIONS":
+            return answers.allowed(METHODS)
+        if request.method not in ("GET", "HEAD", "POST"):
+            raise Refused(
+                f"GraphQL is asked by GET or POST, not by {request.method}",
+                status=405,
+                headers={ALLOW: METHODS},
+            )
+        if media_type is None:
+            raise Refused(
+                "Accept has to name application/graphql-response+json or application/json",
+                status=406,
+            )
+        is_post = request.method == "POST"
+        if is_post:
+            check_body_type(request)
         context = await self.get_context(request, None)  # the key before the body
-        try:
-            body = strict_json.decode(await request.read())
-        except ValueError:
-            return None
-        if not isinstance(body, dict):
-            return None
-        query, variables = body.get("query"), body.get("variables")
-        if isinstance(query, str | NoneType):
-            query = self._persisted.text_of(query, body.get("extensions"))
-        name = body.get("operationName")
-        if (
-            not isinstance(query, str)
-            or not isinstance(variables, dict | NoneType)
-            or not isinstance(name, str | NoneType)
-        ):
-            return None
-        answer = await self._gateway_schema.answer(query, variables or {}, name, context)
-        if answer is None:
-            return None
-        if isinstance(answer, Outcome):
-            return await self.run(request=request, context=context, root_value=answer)
-        return web.Response(body=answer, content_type="application/json")
+        asked = await read_body(request) if is_post else read_url(request)
+        text = self._persisted.text_of(asked.query, asked.extensions)
+        if not text:
+            raise Refused("query is missing; it has to be a document of GraphQL")
+        outcome = None
+        if is_post:
+            quick = await self._gateway_schema.answer(text, asked.variables, asked.name, context)
+            if isinstance(quick, bytes):
+                return answers.finished(quick, media_type)
+            outcome = quick
+        return await self._execute(text, asked, context, outcome, media_type, is_post=is_post)
 
-    def _wants_page(self, request: web.Request) -> bool:
-        """Tell whether a browser asks for GraphiQL; the page itself needs no key."""
-        return (
-            request.method == "GET"
-            and not {"query", "extensions"} & request.query.keys()
-            and "text/html" in request.headers.get("Accept", "")
-        )
+    async def _execute(
+        self,
+        text: str,
+        asked: Asked,
+        context: Context,
+        outcome: Outcome | None,
+        media_type: str,
+        *,
+        is_post: bool,
+    ) -> web.Response:
+        """Answer on the long road."""
+        try:
+            result = await self.schema.execute(
+                text,
+                asked.variables,
+                context,
+                outcome,
+                asked.name,
+                _TAKEN_BY_POST if is_post else _TAKEN_BY_GET,
+            )
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.MUTATION:
+                raise Refused(
+                    "a mutation is asked for by POST", status=405, headers={ALLOW: "POST"}
+                ) from error
+            raise Refused(
+                "a subscription is asked for on a websocket, by the protocol"
+                f" {GRAPHQL_TRANSPORT_WS_PROTOCOL}"
+            ) from error
+        return answers.of_result(result, media_type)
 
     async def get_context(
         self, request: web.Request, response: web.Response | web.WebSocketResponse | None
@@ -152,52 +192,24 @@ class View(GraphQLView[Context, Outcome | None]):
         """Tell whether a request opens a socket, without building a response to find out."""
         return "Upgrade" in request.headers and super().is_websocket_request(request)
 
-    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:  # noqa: ARG002
-        """Tell that nobody else wants the page: `_wants_page` has seen to those who do."""
-        return False
+    async def create_websocket_response(
+        self, request: web.Request, subprotocol: str | None
+    ) -> web.WebSocketResponse:
+        """Open a socket; a message beyond the limit closes it with 1009."""
+        protocols = [subprotocol] if subprotocol else []
+        socket = web.WebSocketResponse(protocols=protocols, max_msg_size=self._max_message_bytes)
+        await socket.prepare(request)
+        return socket
 
     def decode_json(self, data: str | bytes) -> object:
-        """Read strict JSON."""
+        """Read a message of a socket."""
         return strict_json.decode(data)
 
-    def parse_json(self, data: str | bytes) -> Any:
-        """Read a body, or one of a GET's parameters, which are objects all of them."""
-        value = super().parse_json(data)
-        if not isinstance(value, dict):
-            raise HTTPException(400, 'A request is one JSON object, as in {"query": "…"}')
-        return value
 
-    def encode_json(self, data: object) -> bytes:
-        """Write an answer."""
-        return strict_json.encode(data)
-
-    async def parse_http_body(
-        self, request: AsyncHTTPRequestAdapter
-    ) -> GraphQLRequestData | list[GraphQLRequestData]:
-        """Read a request; a hash becomes the text that it stands for."""
-        data = await super().parse_http_body(request)
-        if isinstance(data, GraphQLRequestData):
-            data.query = self._persisted.text_of(data.query, data.extensions)
-        return data
-
-    def create_response(self, response_data: Any, sub_response: web.Response) -> web.Response:
-        """Return the answer's bytes as they are."""
-        sub_response.body = strict_json.encode(response_data)
-        sub_response.content_type = "application/json"
-        return sub_response
-
-
-def refusal(failure: RequestFailure) -> web.Response:
-    """Return the answer to a request that does not reach the schema."""
-    response = _answer(_STATUS.get(type(failure), 400), failure.message, failure.code)
-    if isinstance(failure, Unauthenticated):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(failure, PersistedQueryNotFound):
-        response.headers["Cache-Control"] = "no-store"  # the next answer to this GET is another
-    return response
-
-
-def _answer(status: int, message: str, code: str) -> web.Response:
-    error = GraphQLError(message, extensions={"code": code})
-    body = strict_json.encode({"errors": [error.formatted]})
-    return web.Response(status=status, body=body, content_type="application/json")
+def _wants_page(request: web.Request) -> bool:
+    """Tell whether a browser asks for GraphiQL; the page itself needs no key."""
+    return (
+        request.method in ("GET", "HEAD")
+        and not {"query", "extensions"} & request.query.keys()
+        and "text/html" in request.headers.get(ACCEPT, "")
+    )

@@ -2,52 +2,89 @@
 
 from __future__ import annotations
 
-from graphql import (
-    DocumentNode,
-    GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    parse,
-)
+from collections.abc import Mapping
+from typing import Any
 
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+
+from gateway.checks import shortened
+from gateway.errors import BadUserInput
 from gateway.planner.caching import LeastUsedCache
 from gateway.planner.mutating import MutationOperation
 from gateway.planner.operation import Operation
+from gateway.query_limits.inputs import InputLists
+from gateway.query_limits.limits import DEFAULTS, QueryLimits
+from gateway.query_limits.measuring import excess
+from gateway.query_limits.parsing import parse_within
 from gateway.validation import problems
 
 
 class Prepared:
     """One text: its document, what is wrong with it, and the short road of each operation in it."""
 
-    __slots__ = ("_operations", "_schema", "document", "errors")
+    __slots__ = ("_input_lists", "_lists", "_operations", "_schema", "document", "errors")
 
-    def __init__(self, schema: GraphQLSchema, text: str) -> None:
-        self.document: DocumentNode = parse(text)
-        self.errors: list[GraphQLError] = problems(schema, self.document)
+    def __init__(
+        self, schema: GraphQLSchema, text: str, limits: QueryLimits, input_lists: InputLists
+    ) -> None:
+        self.document: DocumentNode = parse_within(text, limits)
+        beyond = excess(self.document, limits)
+        self.errors: list[GraphQLError] = [beyond] if beyond else problems(schema, self.document)
         self._schema = schema
+        self._input_lists = input_lists
         self._operations: dict[str | None, Operation | MutationOperation | None] = {}
+        self._lists: dict[str | None, Mapping[str, Any]] = {}
 
     def operation(self, name: str | None) -> Operation | MutationOperation | None:
         """Return the operation that a name picks; None if it has to take the long road."""
         try:
             return self._operations[name]
         except KeyError:
-            definition = None if self.errors else self._definition(name)
-            if definition is None:
+            if self.errors:
+                return None
+            try:
+                definition = self.definition(name)
+            except BadUserInput:
                 return None  # unknown names are not kept: anybody can think of them
             found = self._operations[name] = Operation.of(
                 self._schema, definition
             ) or MutationOperation.of(self._schema, self.document, definition)
             return found
 
-    def _definition(self, name: str | None) -> OperationDefinitionNode | None:
-        found = [
-            each
-            for each in self.document.definitions
-            if isinstance(each, OperationDefinitionNode)
-            and (name is None or (each.name is not None and each.name.value == name))
+    def definition(self, name: str | None) -> OperationDefinitionNode:
+        """Return the operation that a name picks; no name picks the only one.
+
+        Raises:
+            BadUserInput: there is none, or no name where there are several.
+        """
+        operations = [
+            each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)
         ]
-        return found[0] if len(found) == 1 else None
+        if not operations:
+            raise BadUserInput("the document has no operation, only definitions of other kinds")
+        names = [each.name.value for each in operations if each.name]
+        listed = shortened(", ".join(names)) or "anonymous"
+        if name is None:
+            if len(operations) > 1:
+                raise BadUserInput(f"operationName has to say which operation is meant: {listed}")
+            return operations[0]
+        for each in operations:
+            if each.name and each.name.value == name:
+                return each
+        raise BadUserInput(
+            f"operationName is {shortened(name)!r}; the operations of the document are {listed}"
+        )
+
+    def excess(self, name: str | None, variables: Mapping[str, Any]) -> GraphQLError | None:
+        """Return the error of a list in an operation's variables that is too long.
+
+        Raises:
+            BadUserInput: as ``definition``.
+        """
+        types = self._lists.get(name)
+        if types is None:
+            types = self._lists[name] = self._input_lists.of(self.definition(name))
+        return self._input_lists.excess(types, variables) if types else None
 
 
 class PreparedTexts:
@@ -63,12 +100,15 @@ class PreparedTexts:
     def __init__(
         self,
         schema: GraphQLSchema,
+        limits: QueryLimits = DEFAULTS,
         *,
         most: int = 512,
         most_characters: int = 1024 * 1024,
         longest: int = 64 * 1024,
     ) -> None:
         self._schema = schema
+        self._limits = limits
+        self._input_lists = InputLists(schema, limits)
         self._longest = longest
         self.kept = LeastUsedCache[str, Prepared](most, most_weight=most_characters)
 
@@ -76,11 +116,11 @@ class PreparedTexts:
         """Return a text's document and what was made of it.
 
         Raises:
-            GraphQLSyntaxError: it is no GraphQL.
+            GraphQLError: it is no GraphQL, or too long to tell.
         """
         prepared = self.kept.find(text)
         if prepared is None:
-            prepared = Prepared(self._schema, text)
+            prepared = Prepared(self._schema, text, self._limits, self._input_lists)
             if len(text) <= self._longest:
                 self.kept.keep(text, prepared, len(text))
         return prepared

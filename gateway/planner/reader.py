@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asyncpg.exceptions import CharacterNotInRepertoireError, UntranslatableCharacterError
+
 from gateway.database.pool import Database
+from gateway.errors import BadUserInput
 
 
 class Reader:
@@ -18,9 +21,15 @@ class Reader:
         """Return the JSON that a statement builds, None where there is no such row.
 
         Raises:
+            BadUserInput: a parameter has a character that PostgreSQL cannot take.
             Unavailable: PostgreSQL gives no answer.
         """
-        answer: bytes | None = await self._database.value(sql, parameters)
+        try:
+            answer: bytes | None = await self._database.value(sql, parameters)
+        except (CharacterNotInRepertoireError, UntranslatableCharacterError) as error:
+            raise BadUserInput(
+                "a text has a NUL character (U+0000), which nothing stored can have; leave it out"
+            ) from error
         return answer
 
 

@@ -23,6 +23,7 @@ from gateway.http.strict_json import encode
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
+from gateway.query_limits.limits import QueryLimits
 from gateway.schema import GatewaySchema, make_schema
 from tests.conftest import Server
 
@@ -110,7 +111,7 @@ UNLIKE: list[tuple[dict[str, Any], str | None, str]] = [
 
 @pytest.fixture(scope="session")
 def schema() -> GatewaySchema:
-    return make_schema()
+    return make_schema(QueryLimits(aliases=1000))
 
 
 @pytest.fixture(scope="session")
