@@ -495,6 +495,7 @@ _FIELDS: dict[tuple[str, str], Resolver] = {
     ),
     ("Query", "collection"): _named("collections", "collection_name"),
     ("Query", "document"): lambda view, _, given: view.one("documents", given["id"]),
+    ("Query", "upload"): lambda _, __, ___: None,  # the world has none
     ("Query", "lineage"): _graph("BOTH", 1000),
     ("Query", "node"): lambda view, _, given: view.node(given["id"]),
     ("Query", "nodes"): lambda view, _, given: [view.node(each) for each in given["ids"]],
