@@ -64,13 +64,13 @@ class _Measures:
         self.directives += used.directives
 
 
-# Of each measure of an operation: its name for programs, and in a sentence.
+# What is said of each measure.
 _TOLD = {
-    "depth": ("depth", "the operation is {} fields deep"),
-    "nesting": ("nesting", "the operation nests fields and fragments {} deep"),
-    "fields": ("fields", "the operation has {} fields and fragments"),
-    "aliases": ("aliases", "the operation has {} aliases"),
-    "directives": ("directives", "the operation has {} directives"),
+    "depth": "is {} fields deep",
+    "nesting": "nests fields and fragments {} deep",
+    "fields": "has {} fields and fragments",
+    "aliases": "has {} aliases",
+    "directives": "has {} directives",
 }
 
 
@@ -80,41 +80,51 @@ def excess(document: DocumentNode, limits: QueryLimits) -> GraphQLError | None:
     if count > limits.definitions:
         what = "the document has {} definitions"
         return exceeded("definitions", what, count, limits.definitions)
+    written = [each for each in document.definitions if isinstance(each, FragmentDefinitionNode)]
     fragments: dict[str, FragmentDefinitionNode] = {}
-    operations: list[OperationDefinitionNode] = []
-    for definition in document.definitions:
-        if isinstance(definition, FragmentDefinitionNode):
-            fragments.setdefault(definition.name.value, definition)
-        elif isinstance(definition, OperationDefinitionNode):
-            operations.append(definition)
+    for fragment in written:
+        fragments.setdefault(fragment.name.value, fragment)
+    operations = [
+        each for each in document.definitions if isinstance(each, OperationDefinitionNode)
+    ]
+    used: set[str] = set()
     try:
         measured = {name: _measures(each, limits) for name, each in fragments.items()}
         for name in _used_first(measured):
             _add_used(measured[name], measured)
         for operation in operations:
-            _check(operation, measured, fragments, limits)
+            _check(operation, measured, fragments, used, limits)
+        # Validation goes through those as well which nothing uses, and which have a name twice.
+        for fragment in written:
+            name = fragment.name.value
+            if name not in used or fragment is not fragments[name]:
+                _check(fragment, measured, fragments, used, limits)
     except GraphQLError as error:
         return error
     return None
 
 
 def _check(
-    operation: OperationDefinitionNode,
+    definition: OperationDefinitionNode | FragmentDefinitionNode,
     measured: Mapping[str, _Measures],
     fragments: Fragments,
+    used: set[str],
     limits: QueryLimits,
 ) -> None:
-    count = len(operation.variable_definitions or ())
+    subject = "the operation"
+    if isinstance(definition, FragmentDefinitionNode):
+        subject = f"fragment {definition.name.value}"
+    count = len(definition.variable_definitions or ())
     if count > limits.variables:
-        what = "the operation has {} variables"
-        raise exceeded("variables", what, count, limits.variables, operation)
-    found = _measures(operation, limits)
+        what = f"{subject} has {{}} variables"
+        raise exceeded("variables", what, count, limits.variables, definition)
+    found = _measures(definition, limits)
     _add_used(found, measured)
-    for name, (limit, what) in _TOLD.items():
+    for name, told in _TOLD.items():
         value, maximum = getattr(found, name), getattr(limits, name)
         if value > maximum:
-            raise exceeded(limit, what, value, maximum, operation)
-    _check_keys(operation, fragments, limits)
+            raise exceeded(name, f"{subject} {told}", value, maximum, definition)
+    _check_keys(definition, fragments, used, limits)
 
 
 def _measures(
@@ -198,20 +208,24 @@ def _add_used(found: _Measures, measured: Mapping[str, _Measures]) -> None:
 
 
 def _check_keys(
-    operation: OperationDefinitionNode, fragments: Fragments, limits: QueryLimits
+    definition: OperationDefinitionNode | FragmentDefinitionNode,
+    fragments: Fragments,
+    used: set[str],
+    limits: QueryLimits,
 ) -> None:
     """Refuse objects that one field is asked of too often: validation compares each with each.
 
     Args:
-        operation: Is within the other limits, so all that it selects can be gone through.
+        definition: Is within the other limits, so all that it selects can be gone through.
+        used: Takes up the names of the fragments that are met.
 
     Raises:
         GraphQLError: There is one.
     """
     left = limits.fields  # none, only where fragments use one another in a circle
-    waiting: list[list[SelectionSetNode]] = [[operation.selection_set]]
+    waiting: list[list[SelectionSetNode]] = [[definition.selection_set]]
     while waiting and left > 0:
-        nodes, count = _collected(waiting.pop(), fragments)
+        nodes, count = _collected(waiting.pop(), fragments, used)
         left -= count
         for key, same in nodes.items():
             if len(same) > limits.repeated_keys:
@@ -223,7 +237,7 @@ def _check_keys(
 
 
 def _collected(
-    sets: Sequence[SelectionSetNode], fragments: Fragments
+    sets: Sequence[SelectionSetNode], fragments: Fragments, used: set[str]
 ) -> tuple[Mapping[str, list[FieldNode]], int]:
     """Return the fields that are selected of one object, by their names in the answer.
 
@@ -231,7 +245,7 @@ def _collected(
     """
     found: defaultdict[str, list[FieldNode]] = defaultdict(list)
     count = 0
-    used: set[str] = set()
+    here: set[str] = set()
     waiting = list(sets)
     while waiting:
         nodes = waiting.pop().selections
@@ -241,8 +255,9 @@ def _collected(
                 found[(node.alias or node.name).value].append(node)
             elif isinstance(node, InlineFragmentNode):
                 waiting.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in used:
-                used.add(node.name.value)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in here:
+                here.add(node.name.value)
                 if fragment := fragments.get(node.name.value):
                     waiting.append(fragment.selection_set)
+    used |= here
     return found, count

@@ -218,6 +218,25 @@ async def test_arrays_of_metadata_are_no_lists(serving: Serving) -> None:
     assert answer["data"]["createBucket"]["errors"] == []
 
 
+MUCH = "buckets { totalCount } " * 51
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        f"fragment F on Query {{ {MUCH} }}",
+        f"fragment F on Query {{ __typename }} fragment F on Query {{ {MUCH} }}",
+        f"fragment A on Query {{ ...F }} fragment F on Query {{ ...A {MUCH} }}",
+    ],
+    ids=["unused", "twice", "circle"],
+)
+async def test_what_nothing_uses_is_measured_too(limited: Served, unused: str) -> None:
+    _, answer = await limited.post({"query": f"{{ __typename }} {unused}"})
+
+    (error,) = answer["errors"]
+    assert error["message"] == "buckets is asked for 51 times in one object; the most is 50"
+
+
 async def test_circles_of_fragments_are_measured_too(limited: Served) -> None:
     circle = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }"
 
