@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pytest
 
 from gateway.database.pool import Database, open_database
+from gateway.query_limits.limits import QueryLimits
 from gateway.schema import make_schema
 from tests.conftest import Server
 
 from .comparing import Cursors
 from .running import Comparison
 from .world import World
+
+# Random documents are larger than anybody may ask for.
+ANY_SIZE = QueryLimits(**{each.name: 10**9 for each in fields(QueryLimits)})
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Written:
     def comparison(self, *, bare: bool = False, cursors: Cursors | None = None) -> Comparison:
         """Return one with a schema of its own: no document or plan is left of another test."""
         database = self.bare if bare else self.database
-        return Comparison(self.world, make_schema(), database, cursors or Cursors())
+        return Comparison(self.world, make_schema(ANY_SIZE), database, cursors or Cursors())
 
 
 @pytest.fixture(scope="session")
