@@ -27,12 +27,16 @@ async def keep_each(
     inputs: Sequence[Any],
     on_error: OnError,
     keep: Callable[[Transaction, list[Any]], Awaitable[Sequence[T | UserFailure | Refused]]],
+    *,
+    ahead: Callable[[list[Any]], Awaitable[Sequence[object]]] | None = None,
 ) -> list[T | UserFailure | Refused]:
     """Return of each input what ``keep`` makes of it, or why there is nothing.
 
     Args:
-        keep: Gets those inputs whose text can be kept; is called again, in another transaction,
-            when it raises ``Overtaken``.
+        keep: Gets those inputs that are not refused before; is called again, in another
+            transaction, when it raises ``Overtaken``.
+        ahead: Gets those inputs whose text can be kept, before there is a transaction; returns of
+            each a failure where it is refused.
 
     Raises:
         Unavailable: Nothing was kept: the database or the store gives no answer.
@@ -40,6 +44,12 @@ async def keep_each(
     is_whole = on_error is OnError.ABORT_ALL
     outcomes: list[Any] = [_failure_of_text(each) for each in inputs]
     fit = [index for index, failure in enumerate(outcomes) if failure is None]
+    if ahead and fit and (len(fit) == len(inputs) or not is_whole):
+        found = await ahead([inputs[index] for index in fit])
+        for index, outcome in zip(fit, found, strict=True):
+            if _is_failure(outcome):
+                outcomes[index] = outcome
+        fit = [index for index in fit if outcomes[index] is None]
     if fit and (len(fit) == len(inputs) or not is_whole):
         kept = await _in_transaction(context, [inputs[index] for index in fit], keep, is_whole)
         for index, outcome in zip(fit, kept, strict=True):

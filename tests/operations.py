@@ -68,7 +68,7 @@ mutation ($input: CreateCollectionInput!) {{
   createCollection(input: $input) {{ collection {{ id }} {_ERRORS} }}
 }}
 """
-_CREATE_DOCUMENT = f"""
+CREATE_DOCUMENT = f"""
 mutation ($input: CreateDocumentInput!) {{
   createDocument(input: $input) {{ document {{ id documentBlobs {{ presignedUrl }} }} {_ERRORS} }}
 }}
@@ -187,7 +187,7 @@ async def new_collection(client: Client, name: str, **source: Any) -> str:
 
 async def new_document(client: Client, collection_id: str, **input: Any) -> str:
     """Make a document; return its id."""
-    payload = await mutate(client, _CREATE_DOCUMENT, input={"collectionId": collection_id} | input)
+    payload = await mutate(client, CREATE_DOCUMENT, input={"collectionId": collection_id} | input)
     assert payload["errors"] == []
     id: str = payload["document"]["id"]
     return id

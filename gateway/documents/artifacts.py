@@ -29,6 +29,7 @@ class GivenArtifact:
         filename, content_type: Those of the content if None, else they go before them.
         upload_id: Of the upload that is the content, instead of ``data``.
         upload: What was found under it, or why it cannot be used.
+        content: What ``data`` was found to be, with the bytes that its URL names.
     """
 
     field: str
@@ -40,6 +41,7 @@ class GivenArtifact:
     source_blob_id: str | None = None
     upload_id: str | None = None
     upload: Uploaded | UserFailure | None = None
+    content: BlobContent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,13 @@ class Artifact:
     source_blob_id: str | None
 
 
-def read_artifacts(given: Sequence[GivenArtifact], limits: Limits) -> list[Artifact]:
+def read_artifacts(
+    given: Sequence[GivenArtifact], limits: Limits, *, may_be_elsewhere: bool = False
+) -> list[Artifact]:
     """Return what artifacts mean.
+
+    Args:
+        may_be_elsewhere: As of ``blob_data.read``.
 
     Raises:
         InvalidInput, TooLarge, Refused: One or more cannot be kept; paths begin with
@@ -69,12 +76,19 @@ def read_artifacts(given: Sequence[GivenArtifact], limits: Limits) -> list[Artif
     read = []
     for index, each in enumerate(given):
         with gathering.below(root, str(index)):
-            read.append(_read(each, limits))
+            read.append(read_artifact(each, limits, may_be_elsewhere=may_be_elsewhere))
     gathering.end()
     return read
 
 
-def _read(given: GivenArtifact, limits: Limits) -> Artifact:
+def read_artifact(
+    given: GivenArtifact, limits: Limits, *, may_be_elsewhere: bool = False
+) -> Artifact:
+    """Return what an artifact means, as ``read_artifacts`` does of several.
+
+    Raises:
+        InvalidInput, TooLarge: It cannot be kept.
+    """
     check_name(given.field, ("field",), most=limits.name_characters)
     kind = _read_kind(given.type)
     check_one_content(given.data, given.upload_id)
@@ -83,14 +97,20 @@ def _read(given: GivenArtifact, limits: Limits) -> Artifact:
     if given.upload is not None:
         content = given.upload.content(kind)
     else:
-        content = blob_data.read(given.data, kind, limit_bytes=limits.inline_bytes)
+        content = given.content or blob_data.read(
+            given.data,
+            kind,
+            limit_bytes=limits.inline_bytes,
+            may_be_elsewhere=may_be_elsewhere,
+        )
     if given.filename is not None:
         content = _named(content, check_filename(given.filename, ("filename",)), kind)
     if given.content_type is not None:
         path = ("contentType",)
         mime_type = check_mime_type(given.content_type, path)
         check_fits(mime_type, kind, path)
-        content = replace(content, mime_type=mime_type)
+        source = content.source and replace(content.source, mime_type=mime_type)
+        content = replace(content, mime_type=mime_type, source=source)
     return Artifact(given.field, given.role, kind, content, given.source_blob_id)
 
 
@@ -110,4 +130,5 @@ def _named(content: BlobContent, filename: str, kind: FieldType) -> BlobContent:
     mime_type = content.mime_type
     if content.has_bytes and mime_type == UNKNOWN:
         mime_type = guess(content.data or b"", filename=filename, field_type=kind)
-    return replace(content, filename=filename, mime_type=mime_type)
+    source = content.source and replace(content.source, filename=filename)
+    return replace(content, filename=filename, mime_type=mime_type, source=source)

@@ -184,6 +184,14 @@ async def create_documents(
     return [each.id if isinstance(each, _Made) else each for each in outcomes]
 
 
+async def find_refused(
+    tx: Transaction, limits: Limits, given: Sequence[GivenDocument]
+) -> list[UserFailure | Refused | None]:
+    """Return why documents would be refused now, whatever the bytes are that their URLs name."""
+    outcomes = await _prepare(tx, limits, given, may_be_elsewhere=True)
+    return [None if isinstance(each, _Made) else each for each in outcomes]
+
+
 class _Made(NamedTuple):
     """A document that can be kept: the columns of its row and of those of its artifacts."""
 
@@ -195,12 +203,22 @@ class _Made(NamedTuple):
 
 
 async def _prepare(
-    tx: Transaction, limits: Limits, given: Sequence[GivenDocument]
+    tx: Transaction,
+    limits: Limits,
+    given: Sequence[GivenDocument],
+    *,
+    may_be_elsewhere: bool = False,
 ) -> list[_Made | UserFailure | Refused]:
     """Return documents as they are to be kept, or all that is wrong with them."""
     given = await _with_uploads(tx, given)
     # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
-    contents = await off_loop([each.weight for each in given], _read_contents, given, limits)
+    contents = await off_loop(
+        [each.weight for each in given],
+        _read_contents,
+        given,
+        limits,
+        may_be_elsewhere=may_be_elsewhere,
+    )
     origins = await find_origins(tx, [(each.collection_id, each.stated) for each in given])
     found = [
         [] if isinstance(origin, UserFailure | Refused) else list(_contradictions(each, origin))
@@ -312,19 +330,21 @@ async def _keep(tx: Transaction, store: BlobStore, made: Sequence[_Made]) -> Non
 
 
 def _read_contents(
-    given: Sequence[GivenDocument], limits: Limits
+    given: Sequence[GivenDocument], limits: Limits, *, may_be_elsewhere: bool
 ) -> list[list[Artifact] | UserFailure | Refused]:
     """Return of each its artifacts, or all that is wrong whatever is stored."""
     outcomes: list[list[Artifact] | UserFailure | Refused] = []
     for each in given:
         try:
-            outcomes.append(_read_content(each, limits))
+            outcomes.append(_read_content(each, limits, may_be_elsewhere=may_be_elsewhere))
         except (UserFailure, Refused) as failure:
             outcomes.append(failure)
     return outcomes
 
 
-def _read_content(given: GivenDocument, limits: Limits) -> list[Artifact]:
+def _read_content(
+    given: GivenDocument, limits: Limits, *, may_be_elsewhere: bool
+) -> list[Artifact]:
     """Return the artifacts, or raise all that is wrong whatever is stored."""
     gathering = Gathering()
     artifacts: list[Artifact] = []
@@ -335,7 +355,7 @@ def _read_content(given: GivenDocument, limits: Limits) -> list[Artifact]:
     with gathering.below():
         _check_vector(given.vector)
     with gathering.below():
-        artifacts = read_artifacts(given.artifacts, limits)
+        artifacts = read_artifacts(given.artifacts, limits, may_be_elsewhere=may_be_elsewhere)
     gathering.end()
     return artifacts
 

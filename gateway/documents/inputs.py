@@ -48,7 +48,8 @@ class CreateDocumentBlobInput:
     role: BlobRole = strawberry.field(description="The part it plays.")
     type: str = strawberry.field(description="Its type, in capitals or not.")
     data: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="The content, as in a blob of an object."
+        default=strawberry.UNSET,
+        description="The content, as in a blob of an object; what a URL names is fetched.",
     )
     upload_id: strawberry.ID | None = strawberry.field(
         default=None,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
+from gateway.context import Context
 from gateway.database.pool import Transaction
-from gateway.documents import creating, deleting, patching
+from gateway.documents import ahead, creating, deleting, patching
 from gateway.documents.artifacts import GivenArtifact
 from gateway.documents.creating import GivenDocument, Outcome
 from gateway.documents.deriving import Lineage, Step
@@ -27,6 +28,7 @@ from gateway.errors import Refused, UserFailure
 from gateway.idempotency.answers import Replayed
 from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
+from gateway.objects.bringing import Bringing
 from gateway.payloads import DeletePayload
 from gateway.planner.rows import row
 from gateway.scalars import write_moment
@@ -45,10 +47,12 @@ class DocumentMutations:
         input: Annotated[CreateDocumentInput, strawberry.argument(description="The new document.")],
     ) -> DocumentPayload:
         context = info.context
-        async with context.transaction() as tx:
-            document_id = await creating.create_document(
-                tx, context.blobs, context.limits, _given(input)
-            )
+        async with _bringing(context) as bringing:
+            given = await ahead.bring_document(bringing, context.limits, _given(input))
+            async with context.transaction() as tx:
+                document_id = await creating.create_document(
+                    tx, context.blobs, context.limits, given
+                )
         return DocumentPayload(document=row(id=document_id))
 
     @bulk_mutation(
@@ -68,18 +72,37 @@ class DocumentMutations:
         ] = OnError.CONTINUE,
     ) -> BulkDocumentPayload:
         context = info.context
+        all_or_nothing = on_error is OnError.ABORT_ALL
+        brought: dict[int, Any] = {}  # of each input, by its id in Python
+
+        async def bring(
+            fit: list[CreateDocumentInput],
+        ) -> list[GivenDocument | UserFailure | Refused]:
+            found = await ahead.bring_documents(
+                bringing,
+                context.limits,
+                [_given(each) for each in fit],
+                all_or_nothing=all_or_nothing,
+            )
+            brought.update(zip(map(id, fit), found, strict=True))
+            return found
 
         async def keep(tx: Transaction, fit: list[CreateDocumentInput]) -> list[Outcome]:
             return await creating.create_documents(
                 tx,
                 context.blobs,
                 context.limits,
-                [_given(each) for each in fit],
-                all_or_nothing=on_error is OnError.ABORT_ALL,
+                [brought[id(each)] for each in fit],
+                all_or_nothing=all_or_nothing,
             )
 
         once = each_once(keep, mutation="createDocument", payload=_payload)
-        outcomes = await keep_each(context, inputs, on_error, once)
+        async with _bringing(context) as bringing:
+            outcomes = await keep_each(context, inputs, on_error, once, ahead=bring)
+            # With a key the transaction is open still: what was refused is left as after a crash.
+            bringing.has_refused = context.attempt is None and any(
+                isinstance(each, UserFailure | Refused | Replayed) for each in outcomes
+            )
         results = [_payload(outcome) for outcome in outcomes]
         failed = sum(bool(each.errors) for each in results)
         return BulkDocumentPayload(results=results, succeeded=len(results) - failed, failed=failed)
@@ -122,6 +145,10 @@ class DocumentMutations:
             removed = await deleting.delete_document(tx, id=id)
         context.wake_housekeeper(removed.hashes)
         return DeletePayload(deleted_id=id, deleted_documents=removed.documents)
+
+
+def _bringing(context: Context) -> Bringing:
+    return Bringing(context.database, context.blobs, context.fetcher, context.caller.namespace_id)
 
 
 def _payload(outcome: Outcome | Replayed) -> DocumentPayload:

@@ -121,11 +121,11 @@ def read(
     return _read_structured(data, limit_bytes=limit_bytes)
 
 
-def may_name_url(data: Any) -> bool:
-    """Tell whether ``data`` can have a ``source``; its type has the last word."""
+def may_have_bytes(data: Any) -> bool:
+    """Tell whether ``data`` can hold or name bytes for the store; its type has the last word."""
     if isinstance(data, dict):
-        return any(_is_url(data.get(key)) for key in _URL_KEYS)
-    return _is_url(data)
+        return bool(_sources(data))
+    return isinstance(data, str)
 
 
 def merged_properties(content: BlobContent, metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,12 @@ def _add_statement() -> Any:
 
 
 _ADD = _add_statement()
+_FIND_KNOWN = select(ContentRow.hash).where(
+    ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == any_(_HASHES)
+)
+_FIND_NAMED = select(ContentRow.key).where(
+    ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.key == any_(_KEYS)
+)
 _CONDEMN = (
     insert(RemovalRow)
     .from_select(
@@ -95,6 +101,20 @@ _CONDEMN = (
     )
     .on_conflict_do_nothing()
 )
+
+
+async def find_known(tx: Transaction, hashes: Collection[str]) -> set[str]:
+    """Return those hashes whose bytes the namespace has now; they may go as soon as ``tx`` ends."""
+    if not hashes:
+        return set()
+    rows = await tx.rows(_FIND_KNOWN, namespace_id=tx.namespace_id, hashes=list(hashes))
+    return {row["hash"] for row in rows}
+
+
+async def find_unnamed(tx: Transaction, keys: Collection[str]) -> set[str]:
+    """Return those of the keys that no content has; dead ones if nobody is left to name them."""
+    rows = await tx.rows(_FIND_NAMED, namespace_id=tx.namespace_id, keys=list(keys))
+    return set(keys).difference(row["key"] for row in rows)
 
 
 async def keep(
@@ -110,6 +130,8 @@ async def keep(
     ``sweep_strays`` finds them. Bytes that came before and are not needed are removed.
 
     Args:
+        contents: With keys, where ``Bringing`` has put their bytes. The others were there when it
+            looked: if they went since, their bytes are put while ``tx`` is open, which is rare.
         renewed: Hashes of those that get the new bytes even where the namespace has the same.
 
     Raises:

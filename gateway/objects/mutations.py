@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
+from gateway.context import Context
 from gateway.database.pool import Transaction
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency.answers import Replayed
 from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
-from gateway.objects import creating, deleting, mirroring, patching, several
+from gateway.objects import ahead, creating, deleting, patching, several
+from gateway.objects.bringing import Bringing
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
@@ -39,18 +41,10 @@ class ObjectMutations:
         input: Annotated[CreateObjectInput, strawberry.argument(description="The new object.")],
     ) -> ObjectPayload:
         context = info.context
-        async with (
-            mirroring.mirrored(
-                context.database,
-                context.blobs,
-                context.fetcher,
-                context.limits,
-                _given(input),
-                namespace_id=context.caller.namespace_id,
-            ) as given,
-            context.transaction() as tx,
-        ):
-            created = await creating.create_object(tx, context.blobs, context.limits, given)
+        async with _bringing(context) as bringing:
+            given = await ahead.bring_object(bringing, context.limits, _given(input))
+            async with context.transaction() as tx:
+                created = await creating.create_object(tx, context.blobs, context.limits, given)
         if created.hashes:
             context.wake_housekeeper(created.hashes)
         return ObjectPayload(
@@ -74,21 +68,38 @@ class ObjectMutations:
         ] = OnError.CONTINUE,
     ) -> BulkObjectPayload:
         context = info.context
+        all_or_nothing = on_error is OnError.ABORT_ALL
         hashes: list[str] = []
+        brought: dict[int, Any] = {}  # of each input, by its id in Python
+
+        async def bring(fit: list[CreateObjectInput]) -> list[GivenObject | UserFailure | Refused]:
+            found = await ahead.bring_objects(
+                bringing,
+                context.limits,
+                [_given(each) for each in fit],
+                all_or_nothing=all_or_nothing,
+            )
+            brought.update(zip(map(id, fit), found, strict=True))
+            return found
 
         async def keep(tx: Transaction, fit: list[CreateObjectInput]) -> list[Outcome]:
             kept = await several.keep_objects(
                 tx,
                 context.blobs,
                 context.limits,
-                [_given(each) for each in fit],
-                all_or_nothing=on_error is OnError.ABORT_ALL,
+                [brought[id(each)] for each in fit],
+                all_or_nothing=all_or_nothing,
             )
             hashes[:] = kept.hashes
             return kept.each
 
         once = each_once(keep, mutation="createObject", payload=_payload)
-        outcomes = await keep_each(context, inputs, on_error, once)
+        async with _bringing(context) as bringing:
+            outcomes = await keep_each(context, inputs, on_error, once, ahead=bring)
+            # With a key the transaction is open still: what was refused is left as after a crash.
+            bringing.has_refused = context.attempt is None and any(
+                isinstance(each, UserFailure | Refused | Replayed) for each in outcomes
+            )
         if hashes:
             context.wake_housekeeper(hashes)
         results = [_payload(outcome) for outcome in outcomes]
@@ -139,6 +150,10 @@ class ObjectMutations:
         return DeletePayload(
             deleted_id=id, deleted_objects=removed.objects, deleted_documents=removed.documents
         )
+
+
+def _bringing(context: Context) -> Bringing:
+    return Bringing(context.database, context.blobs, context.fetcher, context.caller.namespace_id)
 
 
 def _payload(outcome: Outcome | Replayed) -> ObjectPayload:

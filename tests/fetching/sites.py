@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from ssl import SSLContext
+from typing import Any
+
+from gateway.fetching.addresses import Addresses
+from gateway.fetching.fetcher import Fetcher
+from gateway.fetching.rules import FetchRules
+from tests.client import Client
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 """Is given a request's head."""
@@ -73,3 +80,23 @@ def ok(body: bytes, *headers: str, size: int | None = None) -> bytes:
 
 def redirect(location: str, status: int = 302) -> bytes:
     return f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def paths(answers: dict[str, bytes]) -> Answer:
+    """Return what answers each path in its way."""
+
+    async def answer(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers[head.split()[1].partition("?")[0]])
+
+    return answer
+
+
+def open_to(client: Client, *sites: Site, **changes: Any) -> None:
+    """Let the client's gateway fetch from these sites."""
+    client.fetcher = Fetcher(
+        FetchRules(
+            ports={each.port for each in sites},
+            addresses=Addresses([ip_network("127.0.0.1/32")]),
+            **changes,
+        )
+    )

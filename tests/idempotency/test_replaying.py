@@ -13,8 +13,8 @@ from sqlalchemy import Interval, bindparam, update
 from gateway.enums import Permission
 from gateway.idempotency.tables import IdempotencyKeyRow
 from tests.client import Client
-from tests.fetching.sites import ok, site
-from tests.objects.test_sources import PNG, image, open_to, with_schema
+from tests.fetching.sites import ok, open_to, site
+from tests.objects.test_sources import PNG, image, with_schema
 from tests.operations import (
     CREATE_BUCKET,
     DELETE_OBJECT,

@@ -15,8 +15,8 @@ from gateway.database.pool import open_database
 from gateway.idempotency import attempt
 from tests.client import Client
 from tests.conftest import Shared
-from tests.fetching.sites import ok, site
-from tests.objects.test_sources import PNG, image, open_to, with_schema
+from tests.fetching.sites import ok, open_to, site
+from tests.objects.test_sources import PNG, image, with_schema
 from tests.operations import FREE_SCHEMA, mutate
 
 from .test_replaying import NEW_BUCKET, NEW_OBJECT, keys_kept

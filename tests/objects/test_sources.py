@@ -6,17 +6,13 @@ import asyncio
 import base64
 import hashlib
 from contextlib import suppress
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from gateway.fetching.addresses import Addresses
-from gateway.fetching.fetcher import Fetcher
-from gateway.fetching.rules import FetchRules
-from gateway.objects.mirroring import AT_A_TIME
+from gateway.objects.bringing import AT_A_TIME
 from tests.client import Client
-from tests.fetching.sites import Answer, Site, ok, site
+from tests.fetching.sites import ok, open_to, paths, site
 from tests.operations import (
     CREATE_OBJECT,
     DELETE_OBJECT,
@@ -43,17 +39,6 @@ WHERE datname = current_database() AND state LIKE 'idle in transaction%'
 """
 
 
-def open_to(client: Client, *sites: Site, **changes: Any) -> None:
-    """Let the client's gateway fetch from these sites."""
-    client.fetcher = Fetcher(
-        FetchRules(
-            ports={each.port for each in sites},
-            addresses=Addresses([ip_network("127.0.0.1/32")]),
-            **changes,
-        )
-    )
-
-
 def file(data: Any, **rest: Any) -> dict[str, Any]:
     return {"property": "file", "type": "binary", "data": data, **rest}
 
@@ -64,15 +49,6 @@ def image(data: Any, **rest: Any) -> dict[str, Any]:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def paths(answers: dict[str, bytes]) -> Answer:
-    """Return what answers each path in its way."""
-
-    async def answer(head: str, writer: asyncio.StreamWriter) -> None:
-        writer.write(answers[head.split()[1].partition("?")[0]])
-
-    return answer
 
 
 async def with_schema(client: Client) -> dict[str, Any]:
@@ -175,6 +151,36 @@ async def test_no_transaction_is_open_while_bytes_come(client: Client) -> None:
         await new_object(client, bucket, blobs=[file(here.url())])
 
     assert waiting == [0]
+
+
+async def test_a_url_that_two_blobs_name_is_fetched_once(client: Client) -> None:
+    bucket = await with_schema(client)
+    async with site(ok(PNG, "Content-Type: image/png")) as here:
+        open_to(client, here)
+        blobs = [
+            file(here.url("/a")),
+            image({"url": here.url("/a"), "filename": "b.gif", "mime_type": "image/gif"}),
+            file(here.url("/c")),
+        ]
+        made = await new_object(client, bucket, blobs=blobs)
+
+    assert sorted(head.split()[1] for head in here.requests) == ["/a", "/c"]
+    found = [blob["details"] for blob in made["blobs"]]
+    assert [each["filename"] for each in found] == ["a", "b.gif", "c"]
+    assert [each["mimeType"] for each in found] == ["image/png", "image/gif", "image/png"]
+    assert {each["hash"] for each in found} == {sha256(PNG)}
+
+
+async def test_bytes_of_one_url_may_fit_one_blob_and_not_another(client: Client) -> None:
+    bucket = await with_schema(client)
+    async with site(ok(b"<p>Log in", "Content-Type: text/html")) as here:
+        open_to(client, here)
+        input = {"bucketId": bucket["id"], "blobs": [file(here.url()), image(here.url())]}
+        (error,) = await refused(client, CREATE_OBJECT, input=input)
+
+    assert (error["code"], error["path"]) == ("FETCH_FAILED", ["blobs", "1", "data"])
+    assert here.connections == 1
+    assert client.files() == []
 
 
 async def test_fetches_several_at_a_time_and_not_all(client: Client) -> None:
