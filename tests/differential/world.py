@@ -456,13 +456,19 @@ class Filling:
                     role=self._random.choice(ROLES),
                     type=self._random.choice(TYPES),
                     content_type=self._maybe("image/png"),
-                    source_blob_id=self._maybe(self._random.choice(blobs)["id"]),
+                    source_blob_id=self._maybe(self._random.choice(of_root)["id"])
+                    if of_root
+                    else None,
                     **self._content(),
                 ),
                 "updated_at",
                 "version",
             )
             for document in documents
+            # No client can name a blob of another object: that object could not be deleted.
+            for of_root in [
+                [each for each in blobs if each["object_id"] == document["root_object_id"]]
+            ]
             for position in self._random.sample(range(4), self._few())
         ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.client import Client
 from tests.documents.making import PNG, Family
-from tests.operations import new_document
+from tests.operations import DELETE_OBJECT, mutate, new_document
 
 READ = """
     query ($id: ID!) { document(id: $id) { presignedUrl presignedUrls documentBlobs {
@@ -128,3 +128,17 @@ async def test_keeps_the_order_and_equal_names(client: Client, family: Family) -
     ]
     # two of the object, two of the document
     assert len(client.files()) == 4
+
+
+async def test_an_artifact_goes_with_the_object_that_it_was_made_from(
+    client: Client, family: Family
+) -> None:
+    blob = {"field": "f", "role": "AUX", "type": "text", "data": "x", "sourceBlobId": family.image}
+    await new_document(client, family.faces, sourceDocumentId=family.scene, documentBlobs=[blob])
+
+    payload = await mutate(client, DELETE_OBJECT, id=family.object)
+    await client.housekeeper.one_pass()
+
+    assert (payload["errors"], payload["deletedDocuments"]) == ([], 4)
+    stored = await client.stored()
+    assert (stored["document_blobs"], stored["contents"], stored["files"]) == ([], [], [])
