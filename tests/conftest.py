@@ -60,6 +60,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--differential-seed", type=int, default=1, help="the seed of the rows and the first read"
     )
     parser.addoption(
+        "--kills",
+        type=int,
+        default=4,
+        help="how often to kill a gateway that is at work, on each store (a nightly run: 50)",
+    )
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 
