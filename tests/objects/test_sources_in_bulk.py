@@ -159,3 +159,35 @@ async def test_a_store_that_is_down_ends_a_bulk(client: Client) -> None:
 
     assert error["extensions"]["code"] == "UNAVAILABLE"
     assert (await client.stored())["objects"] == []
+
+
+async def test_bytes_of_a_bulk_with_a_key_outlive_those_that_are_refused(client: Client) -> None:
+    """Its transaction is committed after the bulk has ended, so then no row names them yet."""
+    bucket = await new_bucket(client, bucketSchema=SCHEMA)
+    async with site(paths({"/1": ok(b"one"), "/gone": GONE})) as here:
+        keyed = client.sending("a-key")
+        open_to(keyed, here)
+        inputs = [
+            {"bucketId": bucket["id"], "blobs": [file(here.url(path))]} for path in ("/1", "/gone")
+        ]
+        payload = await mutate(keyed, CREATE_OBJECTS, inputs=inputs)
+
+    assert (payload["succeeded"], payload["failed"]) == (1, 1)
+    assert await client.bytes_of(hashlib.sha256(b"one").hexdigest()) == b"one"
+
+
+async def test_an_input_that_was_made_before_brings_nothing(client: Client) -> None:
+    bucket = await new_bucket(client, bucketSchema=SCHEMA)
+    async with site(paths({"/1": ok(b"one"), "/2": ok(b"two")})) as here:
+        open_to(client, here)
+        inputs = [
+            {"bucketId": bucket["id"], "blobs": [file(here.url(path))], "idempotencyKey": path}
+            for path in ("/1", "/2")
+        ]
+        await mutate(client, CREATE_OBJECTS, inputs=inputs[:1])
+        payload = await mutate(client, CREATE_OBJECTS, inputs=inputs)
+
+    assert payload["succeeded"] == 2
+    assert len(client.files()) == 2
+    for data in (b"one", b"two"):
+        assert await client.bytes_of(hashlib.sha256(data).hexdigest()) == data
