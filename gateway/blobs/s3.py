@@ -30,6 +30,7 @@ from gateway.blobs.measure import Measure
 from gateway.blobs.s3_signing import Credentials, S3Signer
 from gateway.blobs.store import (
     MAX_PARTS,
+    MIN_PART_BYTES,
     Digest,
     Listed,
     NoBytes,
@@ -49,8 +50,9 @@ CHECK_PATIENCE_S = 10.0
 LONG_PATIENCE_S = 900.0  # to copy or join gigabytes
 CONNECTIONS = 50
 
-# A stream is cut into parts of this size, and this much of it is in memory.
-STREAM_PART_BYTES = 8 * 1024**2
+# A stream is cut into parts of this size, and a few times as much of it is in memory: the smallest
+# that S3 takes.
+STREAM_PART_BYTES = MIN_PART_BYTES
 _CHUNK_BYTES = 1024**2
 _LIGHT_BYTES = 64 * 1024  # hashed sooner than handed to a thread
 _RENEW_EVERY_S = 60.0
@@ -155,6 +157,7 @@ class S3BlobStore:
                     most = MAX_PARTS * STREAM_PART_BYTES
                     raise InvalidInput(f"more than {most} bytes came", ("sizeBytes",))
                 sent.append(await self._put_part(key, parts_id, len(sent) + 1, piece))
+                del piece  # before the next is gathered
             digest = measure.result()
             await self.join_parts(key, parts_id, sent)
         except BaseException:
@@ -445,14 +448,20 @@ class _Renewed:
 
 async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[bytes]:
     """Yield pieces of ``STREAM_PART_BYTES``, and what is left in the end, even if it is nothing."""
-    piece = bytearray()
+    gathered: list[bytes] = []
+    missing = STREAM_PART_BYTES
     async for chunk in chunks:
         measure.add(chunk)
-        piece += chunk
-        while len(piece) >= STREAM_PART_BYTES:
-            yield bytes(piece[:STREAM_PART_BYTES])
-            del piece[:STREAM_PART_BYTES]
-    yield bytes(piece)
+        while len(chunk) >= missing:
+            gathered.append(chunk[:missing])
+            chunk = chunk[missing:]
+            piece = b"".join(gathered)
+            gathered, missing = [], STREAM_PART_BYTES
+            yield piece
+            del piece  # before the next is gathered
+        gathered.append(chunk)
+        missing -= len(chunk)
+    yield b"".join(gathered)
 
 
 def _sha256(data: bytes) -> bytes:
