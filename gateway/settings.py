@@ -130,7 +130,7 @@ class Settings:
     max_repeated_keys: int = _setting(
         50, "how often one field may be asked for in one object, fragments included"
     )
-    max_list_items: int = _setting(5000, "items of one list of an input, at most")
+    max_list_items: int = _setting(100_000, "items of one list of an input, at most")
     max_metadata_bytes: int = _setting(256 * 1024, "size of one metadata value as JSON, at most")
     max_inline_bytes: int = _setting(
         10 * 1024 * 1024, "size of one blob sent inside a request, decoded, at most"

@@ -34,7 +34,7 @@ class QueryLimits:
     aliases: int = 30
     directives: int = 30
     repeated_keys: int = 50
-    list_items: int = 5000
+    list_items: int = 100_000
 
 
 DEFAULTS = QueryLimits()

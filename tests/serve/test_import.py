@@ -183,6 +183,7 @@ def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
             )
             parts = folder / "state" / "blobs" / "parts"
             until(lambda: any(each.is_file() for each in parts.rglob("*")), "a part has come")
+            gateway.process.send_signal(signal.SIGSTOP)  # else all may have come before the signal
             process.send_signal(signal.SIGINT)
             _, complaint = process.communicate(timeout=60)
             gateway.end(signal.SIGKILL)
