@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ARRAY, Text, any_, bindparam, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    true,
+)
 
 from gateway.buckets.bucket_schema import BucketSchema, parse_schema
 from gateway.buckets.tables import BucketRow
@@ -24,7 +35,10 @@ from gateway.planner.caching import LeastUsedCache
 _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
 _KEY = func.hashtextextended(func.concat(_NAMESPACE_ID, _BUCKET_ID), 0)
-_SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('{namespace_id}{bucket_id}', 0))"
+# A function of ours: it takes the lock, and tells whether the bucket is as it was when last seen.
+_SHARE = """
+    SELECT FROM hold_bucket('{namespace_id}', '{bucket_id}', {seen}) AS is_as_seen WHERE is_as_seen
+"""
 _BUCKET_IDS = bindparam("bucket_ids", type_=ARRAY(Text))
 _SHARE_ALL = select(
     func.pg_advisory_xact_lock_shared(
@@ -45,10 +59,6 @@ _FIND_ANY = select(
 ).where(BucketRow.namespace_id == _NAMESPACE_ID, BucketRow.status != Status.IN_PROGRESS)
 # ``xmin`` is the transaction that wrote the row as it is: whatever changes a row gives it another.
 _FIND = _FIND_ANY.add_columns(literal_column("xmin")).where(BucketRow.id == _BUCKET_ID)
-_IS_AS_IT_WAS = (
-    "SELECT FROM buckets"
-    " WHERE namespace_id = '{namespace_id}' AND id = '{bucket_id}' AND xmin = '{xmin}'"
-)
 _FIND_ALL = _FIND_ANY.where(BucketRow.id == any_(_BUCKET_IDS))
 
 
@@ -74,6 +84,12 @@ class HeldBucket:
             return None
         return read_unique_key(self.unique_key_fields, self.unique_key_policy, self.schema)
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether objects may come into it, each for itself: it is open, and has no unique key."""
+        is_open = self.status is Status.ACTIVE and not self.is_locked
+        return is_open and self.unique_key_fields is None
+
     def require_open(self, path: Sequence[str]) -> None:
         """Return if its objects may change.
 
@@ -89,13 +105,37 @@ class HeldBucket:
             )
 
 
-# Buckets as they were found last, each with its ``xmin``; weighed by their schemas.
-_known = LeastUsedCache[tuple[str, str], tuple[int, HeldBucket]](1024, most_weight=4 * 1024**2)
+class Seen(NamedTuple):
+    """A bucket as it was found last; it still is where its row's ``xmin`` is the same."""
+
+    xmin: int
+    bucket: HeldBucket
+
+
+# Weighed by their schemas.
+_seen = LeastUsedCache[tuple[str, str], Seen](1024, most_weight=4 * 1024**2)
 
 
 def _held(row: Iterable[Any]) -> HeldBucket:
     _, status, *rest = row
     return HeldBucket(Status[status], *rest)
+
+
+def last_seen(namespace_id: str, bucket_id: str) -> Seen | None:
+    """Return a bucket as it was found last; nobody holds it, and it may have changed since."""
+    return _seen.find((namespace_id, bucket_id))
+
+
+def is_as_seen() -> ColumnElement[bool]:
+    """Hold a bucket within a statement that is a transaction of its own; tell if it is as seen.
+
+    The statement may go on only if it is. Of its values, it takes ``namespace_id``, ``bucket_id``
+    and ``seen``, the ``xmin``. CASE sees to the order: row level security asks for the namespace.
+    """
+    setting: ColumnElement[str] = literal_column("'app.namespace_id'")
+    is_set = func.set_config(setting, _NAMESPACE_ID, true()).is_not(None)
+    held = func.hold_bucket(_NAMESPACE_ID, _BUCKET_ID, bindparam("seen"))
+    return case((is_set, held))
 
 
 async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
@@ -110,21 +150,17 @@ async def share(tx: Transaction, bucket_id: str) -> HeldBucket | None:
     if prefix_of(bucket_id) != "bkt":
         return None
     this_one = {"namespace_id": tx.namespace_id, "bucket_id": bucket_id}
-    lock = _SHARE.format(**this_one)
-    known = _known.find((tx.namespace_id, bucket_id))
-    if known is None:
-        await tx.run_script(lock)
-    else:
-        xmin, bucket = known
-        if await tx.run_script(lock, _IS_AS_IT_WAS.format(xmin=xmin, **this_one)):
-            return bucket
+    seen = _seen.find((tx.namespace_id, bucket_id))
+    mark = "NULL" if seen is None else f"'{seen.xmin}'"
+    if await tx.run_script(_SHARE.format(**this_one, seen=mark)) and seen is not None:
+        return seen.bucket
     row = await tx.row(_FIND, **this_one)
     if row is None:
         return None
     *columns, xmin = row
     bucket = _held(columns)
     weight = len(orjson.dumps(bucket.raw_schema))
-    _known.keep((tx.namespace_id, bucket_id), (xmin, bucket), weight)
+    _seen.keep((tx.namespace_id, bucket_id), Seen(xmin, bucket), weight)
     return bucket
 
 

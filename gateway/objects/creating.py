@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, bindparam, func, insert, select
+from sqlalchemy import ARRAY, CTE, ColumnElement, bindparam, func, insert, select
 
 from gateway.blobs.store import BlobStore
 from gateway.buckets import holding
 from gateway.database.ids import new_id
 from gateway.database.pool import Transaction
+from gateway.errors import Refused, UserFailure
 from gateway.limits import Limits
 from gateway.objects import new_blobs, new_objects, several
 from gateway.objects.drafts import blob_columns
 from gateway.objects.new_blobs import NewBlob
-from gateway.objects.new_objects import GivenObject
+from gateway.objects.new_objects import GivenObject, NewObject
 from gateway.objects.tables import BlobRow, ObjectRow
-from gateway.threads import off_loop
+from gateway.threads import is_light, off_loop
 
-_ADD = insert(ObjectRow).values(
-    namespace_id=bindparam("namespace_id"),
-    id=bindparam("id"),
-    bucket_id=bindparam("bucket_id"),
-    key_prefix=bindparam("key_prefix"),
-    metadata_=bindparam("metadata"),
-    content_hash=bindparam("content_hash"),
-    size_bytes=bindparam("size_bytes"),
-    skip_duplicates=bindparam("skip_duplicates"),
+# The columns of an object, each given under its own name.
+_OBJECT_COLUMNS = (
+    ObjectRow.namespace_id,
+    ObjectRow.id,
+    ObjectRow.bucket_id,
+    ObjectRow.key_prefix,
+    ObjectRow.metadata_,
+    ObjectRow.content_hash,
+    ObjectRow.size_bytes,
+    ObjectRow.skip_duplicates,
 )
 # The columns of blobs, each as an array with an entry for every blob.
 _BLOB_COLUMNS = (
@@ -46,7 +48,20 @@ _BLOB_COLUMNS = (
 )
 
 
-def _add_with_blobs() -> Any:
+def _add_object(held: CTE | None) -> Any:
+    """Return the statement that adds an object.
+
+    Args:
+        held: Whether the bucket is as it was seen; None: it is held already.
+    """
+    values = [bindparam(each.key.rstrip("_"), type_=each.type) for each in _OBJECT_COLUMNS]
+    row = select(*values)
+    if held is not None:
+        row = row.select_from(held).where(held.c.is_as_seen)
+    return insert(ObjectRow).from_select(list(_OBJECT_COLUMNS), row)
+
+
+def _add_with_blobs(held: CTE | None) -> Any:
     """Return the statement that adds an object and its blobs: one round trip for both."""
     arrays = [bindparam(f"blob_{each.key}", type_=ARRAY(each.type)) for each in _BLOB_COLUMNS]
     names = [each.key for each in _BLOB_COLUMNS]
@@ -55,14 +70,21 @@ def _add_with_blobs() -> Any:
         name: bindparam(name) for name in ("namespace_id", "bucket_id")
     }
     rows = select(*same.values(), bindparam("id"), *[blob.c[name] for name in names])
+    rows = rows.select_from(blob)
+    if held is not None:
+        rows = rows.select_from(held).where(held.c.is_as_seen)
     return (
         insert(BlobRow)
-        .from_select([*same, "object_id", *names], rows.select_from(blob))
-        .add_cte(_ADD.cte("added"))
+        .from_select([*same, "object_id", *names], rows)
+        .add_cte(_add_object(held).cte("added"))
     )
 
 
-_ADD_WITH_BLOBS = _add_with_blobs()
+_ADD = _add_object(None)
+_ADD_WITH_BLOBS = _add_with_blobs(None)
+_HELD = select(holding.is_as_seen().label("is_as_seen")).cte("held")
+_ADD_ALONE = _add_object(_HELD)
+_ADD_ALONE_WITH_BLOBS = _add_with_blobs(_HELD)
 
 
 class Created(NamedTuple):
@@ -82,7 +104,8 @@ async def create_object(
     """Keep an object, its blobs and their bytes, or change the one that has its unique key.
 
     The bytes are written before the rows: after a crash in between no row names bytes that are not
-    there. Its metadata is kept with the defaults of the bucket's schema where keys are absent.
+    there. Its metadata is kept with the defaults of the bucket's schema where keys are absent. Must
+    be the last in ``tx``, which may be committed with it.
 
     Raises:
         NotFound: There is no such bucket, or none of the unique key to be updated.
@@ -94,6 +117,8 @@ async def create_object(
         Refused: Several of the last three.
         Unavailable: The store cannot keep the bytes.
     """
+    if (created := await _create_alone(tx, limits, given)) is not None:
+        return created
     bucket_id = given.bucket_id
     bucket = await holding.share(tx, bucket_id)
     if bucket is None:
@@ -116,19 +141,57 @@ async def create_object(
     object_id = new_id("obj")
     await tx.run(
         _ADD_WITH_BLOBS if made else _ADD,
-        namespace_id=tx.namespace_id,
-        bucket_id=bucket_id,
-        id=object_id,
-        key_prefix=given.key_prefix,
-        metadata=new.metadata,
-        content_hash=new_blobs.content_hash(blob.content.hash for blob in made),
-        size_bytes=sum(blob.content.size_bytes or 0 for blob in made),
-        skip_duplicates=given.skip_duplicates,
-        **_arrays(made),
+        **_values(given, new, made, object_id, namespace_id=tx.namespace_id),
     )
     return Created(object_id, skipped)
 
 
-def _arrays(blobs: Sequence[NewBlob]) -> dict[str, list[Any]]:
+async def _create_alone(tx: Transaction, limits: Limits, given: GivenObject) -> Created | None:
+    """Create the object by one statement, which holds the bucket and is all of the transaction.
+
+    It is read and checked for the bucket as it was seen last, and kept if the bucket is still so.
+    None where that cannot be, and nothing was done: the bucket was not seen or has changed, or it
+    takes more than one statement, or the object is to be refused, which only who holds the bucket
+    may do.
+    """
+    seen = holding.last_seen(tx.namespace_id, given.bucket_id)
+    if tx.is_begun or seen is None or not seen.bucket.takes_any or given.skip_duplicates:
+        return None
+    if any(blob.upload_id is not None for blob in given.blobs) or not is_light(given.weight):
+        return None
+    try:
+        new = new_objects.read(given, seen.bucket.schema, None, limits)
+    except (UserFailure, Refused):
+        return None
+    if any(blob.content.has_bytes for blob in new.blobs):
+        return None
+    object_id = new_id("obj")
+    count = await tx.run_alone(
+        _ADD_ALONE_WITH_BLOBS if new.blobs else _ADD_ALONE,
+        seen=seen.xmin,
+        **_values(given, new, new.blobs, object_id, namespace_id=tx.namespace_id),
+    )
+    return Created(object_id, []) if count else None
+
+
+def _values(
+    given: GivenObject,
+    new: NewObject,
+    blobs: Sequence[NewBlob],
+    object_id: str,
+    *,
+    namespace_id: str,
+) -> dict[str, Any]:
+    """Return the values of the statements that add an object."""
     rows = [blob_columns(blob, position) for position, blob in enumerate(blobs)]
-    return {f"blob_{each.key}": [row[each.key] for row in rows] for each in _BLOB_COLUMNS}
+    return {
+        "namespace_id": namespace_id,
+        "id": object_id,
+        "bucket_id": given.bucket_id,
+        "key_prefix": given.key_prefix,
+        "metadata": new.metadata,
+        "content_hash": new_blobs.content_hash(blob.content.hash for blob in blobs),
+        "size_bytes": sum(blob.content.size_bytes or 0 for blob in blobs),
+        "skip_duplicates": given.skip_duplicates,
+        **{f"blob_{each.key}": [row[each.key] for row in rows] for each in _BLOB_COLUMNS},
+    }

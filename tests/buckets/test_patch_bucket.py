@@ -309,9 +309,12 @@ async def test_locking_waits_for_objects_on_their_way_and_keeps_later_ones_out(
     assert [error["code"] for error in (await late)["errors"]] == ["LOCKED"]
 
 
-async def test_no_object_comes_in_once_the_lock_is_answered(client: Client) -> None:
+@pytest.mark.parametrize("blobs", [[text_blob("hello")], []])
+async def test_no_object_comes_in_once_the_lock_is_answered(
+    client: Client, blobs: list[dict[str, Any]]
+) -> None:
     bucket = await new_bucket(client)
-    input = {"bucketId": bucket["id"], "blobs": [text_blob("hello")]}
+    input = {"bucketId": bucket["id"], "blobs": blobs}
 
     async def keep_creating() -> str:
         while True:

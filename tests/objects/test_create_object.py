@@ -7,11 +7,14 @@ import shutil
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, update
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
 
 from gateway.buckets.tables import BucketRow
 from gateway.database.ids import new_id
 from gateway.enums import Permission
+from gateway.objects import creating
+from gateway.objects.new_objects import GivenObject
+from gateway.objects.tables import BlobRow, ObjectRow
 from tests.client import Client
 from tests.operations import (
     CREATE_OBJECT,
@@ -425,6 +428,93 @@ async def test_sees_what_became_of_a_bucket_that_it_knows(client: Client) -> Non
     assert [(each["code"], each["path"]) for each in errors] == [
         ("SCHEMA_MISMATCH", ["metadata", "title"])
     ]
+
+
+async def test_takes_what_a_bucket_that_it_knows_refused_before(client: Client) -> None:
+    required = {"properties": {"title": {"type": "string", "required": True}}}
+    bucket = await new_bucket(client, bucketSchema=required)
+    await new_object(client, bucket, metadata={"title": "a"})
+    with_default = {"properties": {"title": {"type": "string", "default": "b"}}}
+    async with client.database.transaction(client.namespace_id) as tx:  # by hand
+        await tx.run(update(BucketRow).values(bucket_schema=bindparam("new")), new=with_default)
+
+    made = [await new_object(client, bucket) for _ in range(2)]
+
+    assert [each["metadata"] for each in made] == [{"title": "b"}] * 2
+
+
+STRUCTURED: dict[str, Any] = {
+    "keyPrefix": "/contract-2024",
+    "metadata": {"author": "John Doe", "pages": [1, 2.5, None]},
+    "blobs": [
+        camel(CONTENT),
+        {"property": "content", "type": "json", "data": [1, {"a": "ü"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize("given", [STRUCTURED, {"metadata": {"a": 1}}, {}])
+async def test_one_statement_writes_what_a_transaction_writes(
+    client: Client, given: dict[str, Any]
+) -> None:
+    bucket = await new_bucket(client, bucketSchema=CONTRACT_SCHEMA)
+
+    first = await _new_rows(client, bucket, given)  # the bucket is not known yet
+    others = [await _new_rows(client, bucket, given) for _ in range(2)]
+
+    assert others == [first] * 2
+    assert len(first[1]) == len(given.get("blobs", []))
+
+
+async def _new_rows(client: Client, bucket: dict[str, Any], given: dict[str, Any]) -> Any:
+    """Make an object; return its row and its blobs', without what is new in each."""
+    made = await new_object(client, bucket, **given)
+    rows = []
+    for table, holder in ((ObjectRow, ObjectRow.id), (BlobRow, BlobRow.object_id)):
+        new: ColumnElement[Any] = literal_column("'{id,object_id,created_at,updated_at}'::text[]")
+        row = func.to_jsonb(literal_column(table.__tablename__)).op("-")(new)
+        async with client.database.transaction(client.namespace_id) as tx:
+            found = await tx.rows(select(row).where(holder == bindparam("id")), id=made["id"])
+        rows.append([each[0] for each in found])
+    return rows
+
+
+async def test_is_kept_at_once_where_one_statement_does(client: Client) -> None:
+    bucket = await new_bucket(client, bucketSchema=CONTRACT_SCHEMA)
+    await new_object(client, bucket)
+
+    async with client.database.transaction(client.namespace_id) as tx:
+        given = GivenObject(bucket_id=bucket["id"])
+        created = await creating.create_object(tx, client.blobs, client.limits, given)
+        answer = await client.execute(READ_OBJECT, id=created.object_id)
+
+    assert answer["object"]["id"] == created.object_id
+
+
+async def test_looks_for_an_upload_where_the_bucket_is_known(client: Client) -> None:
+    bucket = await new_bucket(client, bucketSchema=CONTRACT_SCHEMA)
+    await new_object(client, bucket)
+    blob = {"property": "content", "type": "json", "uploadId": new_id("upl")}
+
+    errors = await refused(client, CREATE_OBJECT, input={"bucketId": bucket["id"], "blobs": [blob]})
+
+    assert [each["path"] for each in errors] == [["blobs", "0", "uploadId"]]
+
+
+async def test_is_undone_with_the_transaction_that_had_begun_before(client: Client) -> None:
+    bucket = await new_bucket(client, bucketSchema=CONTRACT_SCHEMA)
+    await new_object(client, bucket)
+    given = GivenObject(bucket_id=bucket["id"])
+
+    async def work() -> None:
+        async with client.database.transaction(client.namespace_id) as tx:
+            await tx.run(update(BucketRow).values(description="changed"))
+            await creating.create_object(tx, client.blobs, client.limits, given)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    assert (await client.execute(READ_BUCKET, id=bucket["id"]))["bucket"]["objectCount"] == 1
 
 
 async def test_refuses_a_locked_bucket(client: Client) -> None:
