@@ -17,6 +17,7 @@ from gateway.context import Context
 from gateway.database import migrate
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
+from gateway.events.sequencer import Sequencer
 from gateway.fetching.addresses import Addresses
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
@@ -64,6 +65,8 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
     fetcher = Fetcher(_fetch_rules(settings))
     authenticator = Authenticator(database)
     housekeeper = Housekeeper(database, blobs)
+    sequencer = Sequencer(database, retention_days=settings.event_retention_days)
+    database.on_commit = sequencer.poke
 
     def make_context(caller: Caller) -> Context:
         return Context(
@@ -87,11 +90,12 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
                 ) from error
 
     async def background(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(housekeeper.run())
+        tasks = [asyncio.create_task(each.run()) for each in (housekeeper, sequencer)]
         yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await authenticator.close()
 
     app = web.Application(client_max_size=settings.max_body_bytes)

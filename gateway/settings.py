@@ -148,6 +148,9 @@ class Settings:
         "networks to fetch from although they are not public, as in 10.1.0.0/16,fd12::/16",
         read=read_networks,
     )
+    event_retention_days: int = _setting(
+        7, "days for which events are kept, so that a client can go on where it stopped"
+    )
     fetch_connect_s: int = _setting(10, "seconds to look up a host and connect to it, at most")
     fetch_idle_s: int = _setting(30, "seconds without a byte until a fetch is given up")
     fetch_total_s: int = _setting(3600, "seconds for the whole of a fetch, at most")

@@ -66,6 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often to kill a gateway that is at work, on each store (a nightly run: 50)",
     )
     parser.addoption(
+        "--event-schedules",
+        type=int,
+        default=5,
+        help="how many random schedules of writers to sequence (a nightly run: 1000)",
+    )
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

@@ -84,6 +84,18 @@ _FORGET = """
     SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()
 """
 
+# What is sent whatever is read.
+_BESIDE = (
+    "SELECT api_keys.",
+    "UPDATE api_keys ",
+    "SELECT sequence_events(",
+    "SELECT clear_event_outbox(",
+    "SELECT drop_event_days(",
+    "SELECT open_event_epoch(",
+    "SELECT pg_try_advisory_lock(",
+    "LISTEN ",
+)
+
 
 class Counter:
     """What PostgreSQL has counted."""
@@ -97,13 +109,14 @@ class Counter:
     async def statements(self) -> list[str]:
         """Return each statement that the gateway has sent to answer, as often as it did.
 
-        Whose the key is it asks, and notes that it was used, now and then, whatever is read.
+        Whose the key is it asks, and notes that it was used, now and then, whatever is read; and
+        it looks for events all the time.
         """
         rows = await self._connection.fetch(_SINCE)
         return [
             row["query"]
             for row in rows
-            if not row["query"].startswith(("SELECT api_keys.", "UPDATE api_keys "))
+            if not row["query"].startswith(_BESIDE)
             for _ in range(row["calls"])
         ]
 

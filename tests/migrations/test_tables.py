@@ -19,8 +19,15 @@ from gateway.database.pool import plain_url
 for file in Path(gateway.__file__).parent.glob("*/tables.py"):
     import_module(f"gateway.{file.parent.name}.tables")
 
-# The database reads it, the gateway has the same in status.py.
-ONLY_IN_THE_DATABASE = ("alembic_version", "status_transitions")
+# Functions and triggers work with them; the gateway has the same moves in status.py.
+ONLY_IN_THE_DATABASE = (
+    "alembic_version",
+    "status_transitions",
+    "event_outbox",
+    "event_log",
+    "event_batches",
+    "event_epochs",
+)
 
 CATALOGS = {
     "columns": """

@@ -26,7 +26,7 @@ class CountingDatabase(Database):
     """A database that counts how often it is asked."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database.lender)
+        super().__init__(database.lender, database._connect)
         self.uses = 0
 
     @asynccontextmanager

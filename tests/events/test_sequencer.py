@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+import pytest
+
+from gateway.database import migrate
+from gateway.database.embedded.options import TESTING
+from gateway.database.embedded.server import open_postgres
+from gateway.database.pool import Database, open_database
+from gateway.database.state import open_state
+from gateway.events import clearing, sequencer
+from gateway.events.sequencer import Sequencer
+from tests.conftest import lent_folder
+from tests.events.conftest import Connect
+from tests.events.schedule import ENTITIES
+
+UPDATE = "UPDATE objects SET version = version + 1 WHERE id = $1"
+# Each version of each object, once and in order: what a reader of the log has to get.
+WRITTEN = """
+    SELECT array_agg(v ORDER BY id, v) FROM objects, generate_series(1, version) v
+"""
+LOGGED = "SELECT array_agg(version ORDER BY node_id, seq) FROM event_log WHERE kind = 'OBJECT'"
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+GAPS = "SELECT max(seq) - count(*) FROM event_log"
+KILL = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'lineage-gateway events' AND datname = current_database()
+"""
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def until_logged(sql: asyncpg.Connection) -> None:
+    """Return once the log tells exactly what the objects say; what it tells has no hole."""
+
+    async def is_so() -> bool:
+        assert await sql.fetchval(GAPS) == 0
+        return bool(await sql.fetchval(WRITTEN) == await sql.fetchval(LOGGED))
+
+    await until(is_so)
+
+
+async def until_leading(*sequencers: Sequencer) -> Sequencer:
+    async with asyncio.timeout(60):
+        while not (leaders := [each for each in sequencers if each.is_leader]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    (leader,) = leaders
+    return leader
+
+
+@asynccontextmanager
+async def running(*sequencers: Sequencer) -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks = [asyncio.create_task(each.run()) for each in sequencers]
+    yield tasks
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def writing(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> AsyncIterator[None]:
+    """Let an object change all the time, on a connection that is opened anew if it is lost."""
+    stopped = False
+
+    async def write(entity: str) -> None:
+        while not stopped:
+            with suppress(*LOST):
+                connection = await connect()
+                while not stopped:
+                    await connection.execute(UPDATE, entity)
+                    await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
+
+    tasks = [asyncio.create_task(write(each)) for each in ENTITIES[:4]]
+    yield
+    stopped = True
+    await asyncio.gather(*tasks)
+
+
+async def test_puts_into_the_log_what_anyone_commits(
+    sql: asyncpg.Connection, database: Database
+) -> None:
+    async with running(Sequencer(database, retention_days=7)):
+        await sql.execute(UPDATE, "obj_1")
+        await until_logged(sql)
+        await sql.execute("UPDATE objects SET version = version + 1")
+        await until_logged(sql)
+
+
+async def test_one_leads_and_another_takes_over(
+    sql: asyncpg.Connection, database: Database
+) -> None:
+    one, other = (Sequencer(database, retention_days=7) for _ in range(2))
+    async with running(one, other) as tasks:
+        leader = await until_leading(one, other)
+        await sql.execute(UPDATE, "obj_1")
+        await until_logged(sql)
+
+        tasks[(one, other).index(leader)].cancel()
+        await sql.execute(UPDATE, "obj_2")
+        await until_logged(sql)
+
+        assert await until_leading(one, other) is not leader
+
+
+@pytest.mark.parametrize("is_leader", [True, False])
+async def test_events_are_sequenced_as_soon_as_a_gateway_tells_of_a_commit(
+    sql: asyncpg.Connection, database: Database, monkeypatch: pytest.MonkeyPatch, is_leader: bool
+) -> None:
+    monkeypatch.setattr(sequencer, "LONGEST_PAUSE_S", 3600)
+    monkeypatch.setattr(sequencer, "LEAST_PAUSE_S", 1800)
+    one, other = (Sequencer(database, retention_days=7) for _ in range(2))
+    async with running(one, other):
+        leader = await until_leading(one, other)
+        teller = leader if is_leader else next(each for each in (one, other) if each is not leader)
+        monkeypatch.setattr(sequencer, "LEAST_PAUSE_S", 0)
+        await sql.execute(UPDATE, "obj_1")
+
+        teller.poke()
+
+        await until_logged(sql)
+
+
+async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
+    told = []
+    database.on_commit = lambda: told.append(True)
+    try:
+        async with database.transaction(f"ns_{0:026d}") as tx:
+            await tx.run_script("SELECT 1")
+        assert told == [True]
+        with suppress(ZeroDivisionError):
+            async with database.transaction(f"ns_{0:026d}") as tx:
+                await tx.run_script("SELECT 1")
+                raise ZeroDivisionError
+        async with database.transaction() as tx:
+            await tx.run_script("SELECT 1")
+        assert told == [True]
+    finally:
+        database.on_commit = lambda: None
+
+
+async def test_goes_on_after_its_connection_is_lost(
+    sql: asyncpg.Connection,
+    superuser: asyncpg.Connection,
+    connect: Connect,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = Sequencer(database, retention_days=7)
+    async with running(one), writing(connect):
+        for _ in range(3):
+            await until_leading(one)
+            await superuser.execute(KILL)
+            await until(lambda: _is_not(one))
+        await until_leading(one)
+
+    async with running(one):
+        await until_logged(sql)
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+async def _is_not(one: Sequencer) -> bool:
+    return not one.is_leader
+
+
+async def test_tells_of_an_outage_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sequencer, "RETRY_AFTER_S", 0)
+    attempts = 0
+
+    async def refuse(_: object) -> asyncpg.Connection:
+        nonlocal attempts
+        attempts += 1
+        raise OSError("no route")
+
+    async def are_many() -> bool:
+        return attempts > 3
+
+    monkeypatch.setattr(database, "_connect", refuse)
+    async with running(Sequencer(database, retention_days=7)):
+        await until(are_many)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "no events are sequenced here: cannot connect to the database: no route"
+    ]
+
+
+async def test_clears_the_outbox_while_it_leads(
+    sql: asyncpg.Connection,
+    superuser: asyncpg.Connection,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clearing, "CLEAR_EVERY_S", 0.01)
+
+    async def is_empty() -> bool:
+        return not await superuser.fetchval("SELECT count(*) FROM event_outbox")
+
+    async with running(Sequencer(database, retention_days=7)):
+        await sql.execute("UPDATE objects SET version = version + 1")
+        await until_logged(sql)
+        await until(is_empty)
+
+
+async def test_a_clearing_that_fails_is_tried_again(
+    sql: asyncpg.Connection,
+    superuser: asyncpg.Connection,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(clearing, "CLEAR_EVERY_S", 0.01)
+    await sql.execute("ALTER FUNCTION clear_event_outbox RENAME TO gone")
+    one = Sequencer(database, retention_days=7)
+
+    async def has_failed() -> bool:
+        return any(record.levelno == logging.ERROR for record in caplog.records)
+
+    async def is_empty() -> bool:
+        return not await superuser.fetchval("SELECT count(*) FROM event_outbox")
+
+    async with running(one):
+        await sql.execute("UPDATE objects SET version = version + 1")
+        await until_logged(sql)
+        await until(has_failed)
+        await sql.execute("ALTER FUNCTION gone RENAME TO clear_event_outbox")
+        await until(is_empty)
+
+
+async def test_survives_that_postgres_crashes() -> None:
+    with (
+        lent_folder() as folder,
+        open_state(folder) as state,
+        open_postgres(state, settings=TESTING) as postgres,
+    ):
+        await migrate.up(postgres.url)
+
+        async def connect() -> asyncpg.Connection:
+            connection = await asyncpg.connect(postgres.url)
+            await connection.execute("SET app.namespace_id = 'ns_a'")
+            return connection
+
+        sql = await connect()
+        await sql.execute("""
+            SET synchronous_commit = on;
+            INSERT INTO namespaces (id, namespace_name) VALUES ('ns_a', 'a');
+            INSERT INTO buckets (namespace_id, id, bucket_name, bucket_schema)
+                VALUES ('ns_a', 'bkt_1', '1', '{}');
+            INSERT INTO objects (namespace_id, id, bucket_id)
+                SELECT 'ns_a', 'obj_' || i, 'bkt_1' FROM generate_series(0, 9) i;
+        """)
+        async with open_database(postgres.url) as database:
+            candidates = [Sequencer(database, retention_days=7) for _ in range(2)]
+            async with running(*candidates):
+                async with writing(connect):
+                    for _ in range(2):
+                        await until_leading(*candidates)
+                        await until(lambda: _has_written(connect))
+                        await crash(await connect())
+                        await until(lambda: _is_back(connect))
+                        await until_leading(*candidates)
+                sql = await connect()
+                await until_logged(sql)
+                assert await sql.fetchval("SELECT max(epoch) FROM event_epochs") == 1
+                await sql.close()
+
+
+async def _has_written(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> bool:
+    sql = await connect()
+    before = await sql.fetchval("SELECT sum(version) FROM objects")
+    await asyncio.sleep(0.05)
+    after = await sql.fetchval("SELECT sum(version) FROM objects")
+    await sql.close()
+    return bool(after > before + 10)
+
+
+async def _is_back(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> bool:
+    with suppress(*LOST):
+        await (await connect()).close()
+        return True
+    return False
+
+
+async def crash(connection: asyncpg.Connection) -> None:
+    """Kill a backend: the server ends all the others, and recovers from its log."""
+    os.kill(connection.get_server_pid(), signal.SIGKILL)
+    with suppress(*LOST):
+        await connection.fetchval("SELECT 1")
