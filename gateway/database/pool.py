@@ -74,7 +74,7 @@ class Transaction:
         self._connection = connection
         self._namespace_id = namespace_id
         self._begin: str | None = begin  # sent with the first statement, or just before it
-        self._is_over = False
+        self.is_over = False  # run_alone has committed it
 
     @property
     def is_begun(self) -> bool:
@@ -136,7 +136,7 @@ class Transaction:
             raise RuntimeError("something was run in this transaction before")
         sql = compiled(statement)
         count = _count(await self._connection.execute(sql.sql, *sql.arguments(values)))
-        self._is_over = count > 0
+        self.is_over = count > 0
         return count
 
     async def run_script(self, *statements: str) -> int:
@@ -148,7 +148,7 @@ class Transaction:
         Returns:
             How many rows the last one touched or found.
         """
-        if self._is_over:
+        if self.is_over:
             raise RuntimeError("this transaction has been committed")
         begin = () if self._begin is None else (self._begin,)
         self._begin = None
@@ -189,14 +189,15 @@ class Database:
             tx = Transaction(connection, namespace_id, begin)
             try:
                 yield tx
-                if not tx.is_begun:
+                if tx.is_begun:
+                    outcome = await connection.execute("COMMIT")
+                elif not tx.is_over:
                     return
-                outcome = await connection.execute("COMMIT")
             except BaseException:
                 if tx.is_begun:
                     await _roll_back(connection)
                 raise
-            if outcome != "COMMIT":
+            if tx.is_begun and outcome != "COMMIT":
                 raise RuntimeError(
                     "nothing was kept: a statement had failed, and the block went on in spite of it"
                 )

@@ -5,13 +5,12 @@ import asyncio
 import asyncpg
 
 from tests.conftest import lent_folder
-from tests.events.conftest import Connect
 from tests.events.test_sequencer import until_logged, writing
 from tests.serve.gateways import Gateway, serving
 
 
 async def test_no_event_is_lost_with_a_gateway_that_is_killed(
-    sql: asyncpg.Connection, connect: Connect, postgres_url: str
+    sql: asyncpg.Connection, postgres_url: str
 ) -> None:
     variables = {"GATEWAY_DATABASE_URL": postgres_url}
     with (
@@ -20,12 +19,12 @@ async def test_no_event_is_lost_with_a_gateway_that_is_killed(
         serving(one_folder / "state", variables=variables) as one,
         serving(two_folder / "state", variables=variables) as two,
     ):
-        async with writing(connect):
+        async with writing(postgres_url):
             await asyncio.sleep(0.5)
             kill(one)
             await asyncio.sleep(0.5)
         with serving(one_folder / "state", variables=variables):
-            async with writing(connect):
+            async with writing(postgres_url):
                 kill(two)
             await until_logged(sql)
 

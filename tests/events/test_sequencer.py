@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from gateway.database import migrate
 from gateway.database.embedded.options import TESTING
@@ -18,7 +19,6 @@ from gateway.database.state import open_state
 from gateway.events import clearing, sequencer
 from gateway.events.sequencer import Sequencer
 from tests.conftest import lent_folder
-from tests.events.conftest import Connect
 from tests.events.schedule import ENTITIES
 
 UPDATE = "UPDATE objects SET version = version + 1 WHERE id = $1"
@@ -70,17 +70,28 @@ async def running(*sequencers: Sequencer) -> AsyncIterator[list[asyncio.Task[Non
 
 
 @asynccontextmanager
-async def writing(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> AsyncIterator[None]:
-    """Let an object change all the time, on a connection that is opened anew if it is lost."""
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Open a connection in ``ns_a`` that is let go of however it ends."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SET app.namespace_id = 'ns_a'")
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@asynccontextmanager
+async def writing(url: str) -> AsyncIterator[None]:
+    """Let objects change all the time, on connections that are opened anew if they are lost."""
     stopped = False
 
     async def write(entity: str) -> None:
         while not stopped:
             with suppress(*LOST):
-                connection = await connect()
-                while not stopped:
-                    await connection.execute(UPDATE, entity)
-                    await asyncio.sleep(0.001)
+                async with connected(url) as connection:
+                    while not stopped:
+                        await connection.execute(UPDATE, entity)
+                        await asyncio.sleep(0.001)
             await asyncio.sleep(0.01)
 
     tasks = [asyncio.create_task(write(each)) for each in ENTITIES[:4]]
@@ -147,6 +158,9 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
         async with database.transaction() as tx:
             await tx.run_script("SELECT 1")
         assert told == [True]
+        async with database.transaction(f"ns_{0:026d}") as tx:
+            assert await tx.run_alone(text("SELECT 1"))
+        assert told == [True, True]
     finally:
         database.on_commit = lambda: None
 
@@ -154,12 +168,12 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
 async def test_goes_on_after_its_connection_is_lost(
     sql: asyncpg.Connection,
     superuser: asyncpg.Connection,
-    connect: Connect,
+    postgres_url: str,
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one = Sequencer(database, retention_days=7)
-    async with running(one), writing(connect):
+    async with running(one), writing(postgres_url):
         for _ in range(3):
             await until_leading(one)
             await superuser.execute(KILL)
@@ -248,54 +262,48 @@ async def test_survives_that_postgres_crashes() -> None:
     ):
         await migrate.up(postgres.url)
 
-        async def connect() -> asyncpg.Connection:
-            connection = await asyncpg.connect(postgres.url)
-            await connection.execute("SET app.namespace_id = 'ns_a'")
-            return connection
-
-        sql = await connect()
-        await sql.execute("""
-            SET synchronous_commit = on;
-            INSERT INTO namespaces (id, namespace_name) VALUES ('ns_a', 'a');
-            INSERT INTO buckets (namespace_id, id, bucket_name, bucket_schema)
-                VALUES ('ns_a', 'bkt_1', '1', '{}');
-            INSERT INTO objects (namespace_id, id, bucket_id)
-                SELECT 'ns_a', 'obj_' || i, 'bkt_1' FROM generate_series(0, 9) i;
-        """)
+        async with connected(postgres.url) as sql:
+            await sql.execute("""
+                SET synchronous_commit = on;
+                INSERT INTO namespaces (id, namespace_name) VALUES ('ns_a', 'a');
+                INSERT INTO buckets (namespace_id, id, bucket_name, bucket_schema)
+                    VALUES ('ns_a', 'bkt_1', '1', '{}');
+                INSERT INTO objects (namespace_id, id, bucket_id)
+                    SELECT 'ns_a', 'obj_' || i, 'bkt_1' FROM generate_series(0, 9) i;
+            """)
         async with open_database(postgres.url) as database:
             candidates = [Sequencer(database, retention_days=7) for _ in range(2)]
             async with running(*candidates):
-                async with writing(connect):
+                async with writing(postgres.url):
                     for _ in range(2):
                         await until_leading(*candidates)
-                        await until(lambda: _has_written(connect))
-                        await crash(await connect())
-                        await until(lambda: _is_back(connect))
+                        await until(lambda: _has_written(postgres.url))
+                        await crash(postgres.url)
+                        await until(lambda: _is_back(postgres.url))
                         await until_leading(*candidates)
-                sql = await connect()
-                await until_logged(sql)
-                assert await sql.fetchval("SELECT max(epoch) FROM event_epochs") == 1
-                await sql.close()
+                async with connected(postgres.url) as sql:
+                    await until_logged(sql)
+                    assert await sql.fetchval("SELECT max(epoch) FROM event_epochs") == 1
 
 
-async def _has_written(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> bool:
-    sql = await connect()
-    before = await sql.fetchval("SELECT sum(version) FROM objects")
-    await asyncio.sleep(0.05)
-    after = await sql.fetchval("SELECT sum(version) FROM objects")
-    await sql.close()
+async def _has_written(url: str) -> bool:
+    async with connected(url) as sql:
+        before = await sql.fetchval("SELECT sum(version) FROM objects")
+        await asyncio.sleep(0.05)
+        after = await sql.fetchval("SELECT sum(version) FROM objects")
     return bool(after > before + 10)
 
 
-async def _is_back(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> bool:
+async def _is_back(url: str) -> bool:
     with suppress(*LOST):
-        await (await connect()).close()
-        return True
+        async with connected(url):
+            return True
     return False
 
 
-async def crash(connection: asyncpg.Connection) -> None:
+async def crash(url: str) -> None:
     """Kill a backend: the server ends all the others, and recovers from its log."""
-    os.kill(connection.get_server_pid(), signal.SIGKILL)
-    with suppress(*LOST):
-        await connection.fetchval("SELECT 1")
+    async with connected(url) as connection:
+        os.kill(connection.get_server_pid(), signal.SIGKILL)
+        with suppress(*LOST):
+            await connection.fetchval("SELECT pg_sleep(60)")
