@@ -17,6 +17,7 @@ from gateway.context import Context
 from gateway.database import migrate
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
+from gateway.events.cursors import EventCursors
 from gateway.events.sequencer import Sequencer
 from gateway.fetching.addresses import Addresses
 from gateway.fetching.fetcher import Fetcher
@@ -64,6 +65,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
     )
     fetcher = Fetcher(_fetch_rules(settings))
     authenticator = Authenticator(database)
+    cursors = EventCursors()
     housekeeper = Housekeeper(database, blobs)
     sequencer = Sequencer(database, retention_days=settings.event_retention_days)
     database.on_commit = sequencer.poke
@@ -77,8 +79,12 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
             fetcher=fetcher,
             limits=limits,
             authenticator=authenticator,
+            cursors=cursors,
             housekeeper=housekeeper,
         )
+
+    async def load_cursors(_: web.Application) -> None:
+        await cursors.load(database)
 
     async def plan_ahead(_: web.Application) -> None:
         for document in trusted.values():
@@ -99,7 +105,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
         await authenticator.close()
 
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[SCHEMA] = schema = make_schema(_query_limits(settings))
+    app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors)
     app[MAKE_CONTEXT] = make_context
     if settings.trusted_documents_only:
         schema.answer_only(document.text for document in trusted.values())
@@ -118,7 +124,7 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
     if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
         app.add_routes(blob_routes(blobs))
     app.add_routes(health_routes(_readiness(database, blobs)))
-    app.on_startup.append(plan_ahead)
+    app.on_startup.extend((load_cursors, plan_ahead))
     app.cleanup_ctx.append(background)
     close_sockets_at_end(app)
     harden(app)

@@ -15,6 +15,7 @@ from gateway.limits import Limits
 from gateway.planner.reader import Reader
 
 if TYPE_CHECKING:  # concepts stand above the context
+    from gateway.events.cursors import EventCursors
     from gateway.housekeeping import Housekeeper
     from gateway.idempotency.attempt import Attempt
     from gateway.namespaces.authentication import Authenticator
@@ -31,6 +32,7 @@ class Context:
     fetcher: Fetcher
     limits: Limits
     authenticator: Authenticator
+    cursors: EventCursors
     housekeeper: Housekeeper
     # What a socket sent in connection_init; the view authenticates it there.
     connection_params: object = None

@@ -134,9 +134,18 @@ class Direction(Word):
     DESC = "DESC", "The largest or latest first."
 
 
-@words("A kind of thing that has a status.")
+@words("A kind of thing that events tell of.")
 class EntityKind(Word):
     BUCKET = "BUCKET", "A bucket."
     OBJECT = "OBJECT", "An object of a bucket."
     DOCUMENT = "DOCUMENT", "A document of a collection."
+    COLLECTION = "COLLECTION", "A collection."
     UPLOAD = "UPLOAD", "An upload."
+
+
+@words("What happened to something.")
+class EventKind(Word):
+    CREATED = "CREATED", "It was made."
+    UPDATED = "UPDATED", "It changed, and kept its status."
+    STATUS_CHANGED = "STATUS_CHANGED", "Its status changed, and perhaps more."
+    DELETED = "DELETED", "It is gone."

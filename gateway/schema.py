@@ -24,6 +24,8 @@ from gateway.context import Context
 from gateway.documents.mutations import DocumentMutations
 from gateway.documents.queries import DocumentQueries
 from gateway.errors import BadUserInput, GatewayError, NotTrusted
+from gateway.events.cursors import EventCursor, EventCursors
+from gateway.events.scalar import event_cursor
 from gateway.lineage.queries import LineageQueries
 from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
@@ -83,8 +85,15 @@ class GatewaySchema(strawberry.Schema):
     ``texts`` and ``plans`` are what is kept of both, with counts of hits and misses.
     """
 
-    def __init__(self, *args: Any, limits: QueryLimits = DEFAULTS, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        limits: QueryLimits = DEFAULTS,
+        cursors: EventCursors | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._cursors = cursors or EventCursors()
         schema = self._schema
         catalog = Catalog(schema)
         audit(schema, catalog)
@@ -124,13 +133,14 @@ class GatewaySchema(strawberry.Schema):
             raise prepared.errors[0]
         context = replace(context, reader=NoReader())
         prefixes = list(self._catalog.by_prefix)
+        scalars = {"EventCursor": self._cursors.write(context.caller.namespace_id, 0, 0)}
         for operation in prepared.document.definitions:
             if (
                 isinstance(operation, OperationDefinitionNode)
                 and operation.operation is OperationType.QUERY
             ):
                 name = operation.name.value if operation.name else None
-                for variables in sample_variables(self._schema, operation, prefixes):
+                for variables in sample_variables(self._schema, operation, prefixes, scalars):
                     await self.execute(text, variables, context, operation_name=name)
 
     async def answer(
@@ -238,12 +248,16 @@ def _code(error: GraphQLError, is_request_error: bool) -> str:
     return "BAD_USER_INPUT"
 
 
-def make_schema(limits: QueryLimits = DEFAULTS) -> GatewaySchema:
-    """Return the schema, which refuses documents beyond ``limits``."""
+def make_schema(
+    limits: QueryLimits = DEFAULTS, cursors: EventCursors | None = None
+) -> GatewaySchema:
+    """Return the schema, which refuses documents beyond ``limits``, and reads ``cursors``."""
+    cursors = cursors or EventCursors()
     return GatewaySchema(
         limits=limits,
+        cursors=cursors,
         query=Query,
         mutation=Mutation,
         types=[FieldError, ConflictError],
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map={**SCALARS, EventCursor: event_cursor(cursors)}),
     )

@@ -23,6 +23,7 @@ from gateway.database.base import Row
 from gateway.database.ids import new_id
 from gateway.database.pool import Database
 from gateway.enums import Permission
+from gateway.events.cursors import EventCursors
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
@@ -52,9 +53,12 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
+_CURSORS = EventCursors()
+
+
 @cache
 def _schema() -> GatewaySchema:
-    return make_schema()
+    return make_schema(cursors=_CURSORS)
 
 
 async def _nowhere(_: str) -> list[str]:
@@ -174,6 +178,7 @@ class Client:
             fetcher=self.fetcher,
             limits=self.limits,
             authenticator=self._authenticator,
+            cursors=_CURSORS,
             housekeeper=self.housekeeper,
             idempotency_key=self.idempotency_key,
         )

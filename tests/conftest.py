@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +32,7 @@ from tests.s3 import s3_store as s3_store
 
 NEWEST, OLDEST = 18, 15
 # What a migration fills and nobody changes.
-STATIC_TABLES = ("alembic_version", "status_transitions")
+STATIC_TABLES = ("alembic_version", "status_transitions", "event_cursor_keys")
 
 
 def _binaries(major: int) -> Binaries | None:
@@ -44,6 +45,10 @@ if wanted := os.environ.pop("GATEWAY_TEST_POSTGRES", ""):
     if found is None:
         raise pytest.UsageError(f"GATEWAY_TEST_POSTGRES is {wanted}, which is not installed")
     os.environ["GATEWAY_POSTGRES_BIN"] = str(found.folder)
+
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,6 +16,7 @@ from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database.pool import Database, open_database
 from gateway.enums import Permission
+from gateway.events.cursors import EventCursors
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
@@ -92,6 +93,7 @@ async def _execute(
         fetcher=Fetcher(FetchRules()),
         limits=Limits(),
         authenticator=Authenticator(recorder.database),
+        cursors=EventCursors(),
         housekeeper=Housekeeper(recorder.database, blobs),
     )
     result = await schema.execute(workload.text, variable_values=variables, context_value=context)

@@ -15,6 +15,7 @@ from gateway import listings
 from gateway.database.base import IdText
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import BlobRole, FieldType, SourceType, Status
+from gateway.events.places import history
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
 from gateway.objects.links import EXPIRES_IN, expiry, key_of, link, sign_contents
 from gateway.objects.tables import BlobRow
@@ -39,6 +40,7 @@ from gateway.user_errors import UserError
 if TYPE_CHECKING:
     from gateway.buckets.types import Bucket
     from gateway.collections.types import Collection
+    from gateway.events.types import StatusEvent
     from gateway.lineage.types import LineageGraph
     from gateway.objects.types import Blob, BucketObject
 
@@ -265,6 +267,9 @@ class Document(Node):
         lineage_query(LineageDirection.UPSTREAM, 500),
         arguments=lineage_arguments(LineageDirection.UPSTREAM, 500),
         description="What it was made from, or what was made from it, as a graph.",
+    )
+    history: list[Annotated[StatusEvent, strawberry.lazy("gateway.events.types")]] = history(
+        "What happened to it, the oldest first."
     )
 
 

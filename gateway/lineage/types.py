@@ -11,6 +11,8 @@ from sqlalchemy.sql import ColumnElement
 
 from gateway.collections.tables import CollectionRow
 from gateway.documents.tables import DocumentRow
+from gateway.events.cursors import EventCursor
+from gateway.events.places import cursor_of_read
 from gateway.planner.declare import any_node, column, embedded_type, members, sql
 from gateway.planner.node import Node
 from gateway.planner.sources import Columns, Predicate
@@ -111,4 +113,7 @@ class LineageGraph:
     truncated_by: str | None = sql(
         _truncated_by,
         description="What left something out: `depth` or `maxNodes`; null if complete.",
+    )
+    watermark: EventCursor = cursor_of_read(
+        "Follow from here, and no change is missed; the first ones may be in this graph already."
     )

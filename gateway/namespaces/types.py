@@ -11,6 +11,8 @@ from sqlalchemy.sql import ColumnElement
 from gateway.buckets.tables import BucketRow, BucketTallyRow, stands
 from gateway.collections.tables import CollectionTallyRow
 from gateway.enums import KeyStatus, Permission
+from gateway.events.cursors import EventCursor
+from gateway.events.places import cursor_of_read
 from gateway.namespaces.key_status import status_of
 from gateway.namespaces.tables import ApiKeyRow, NamespaceRow
 from gateway.payloads import REPLAYED
@@ -101,6 +103,10 @@ class Viewer:
         description="The namespace of the request.",
     )
     api_key: ApiKey = one("id", description="The key of the request.")
+    event_cursor: EventCursor = cursor_of_read(
+        "Follow from here, and no change from now on is missed; the first ones may be in what is"
+        " read now."
+    )
 
 
 @strawberry.type(description="The new namespace, or why there is none.")

@@ -11,6 +11,7 @@ from sqlalchemy.sql import ColumnElement
 
 from gateway import listings
 from gateway.enums import FieldType, SourceType, Status
+from gateway.events.places import history
 from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
 from gateway.objects.links import EXPIRES_IN, key_of, sign_contents
 from gateway.objects.tables import BlobRow, ObjectRow, ObjectTallyRow
@@ -34,6 +35,7 @@ from gateway.user_errors import UserError
 if TYPE_CHECKING:
     from gateway.buckets.types import Bucket
     from gateway.documents.types import DocumentConnection
+    from gateway.events.types import StatusEvent
     from gateway.lineage.types import LineageGraph
 
 
@@ -149,6 +151,9 @@ class BucketObject(Node):
         lineage_query(LineageDirection.DOWNSTREAM, 500),
         arguments=lineage_arguments(LineageDirection.DOWNSTREAM, 500),
         description="What was made from it, as a graph.",
+    )
+    history: list[Annotated[StatusEvent, strawberry.lazy("gateway.events.types")]] = history(
+        "What happened to it, the oldest first."
     )
 
 

@@ -155,6 +155,28 @@ def listed(column: str, *, order: str, description: str) -> Any:
     return _planned(sources.Listed(column, order), description)
 
 
+def trail(
+    column: str,
+    *,
+    order: str,
+    after: Any,
+    kind: TypeEngine[Any],
+    place: Callable[[Any, str], Any],
+    beyond: Callable[[str, str], str],
+    description: str,
+) -> Any:
+    """Read a plain list of a log's rows about this one; ``after``: the type of its places.
+
+    See ``sources.Trail``.
+    """
+    arguments = {
+        "first": Argument(int | None, 20, "How many, at most: 0 to 1000."),
+        "after": Argument(after | None, None, "Only what came after this."),
+    }
+    source = sources.Trail(column, order, kind, place, beyond)
+    return _planned(source, description, arguments)
+
+
 def through(
     link: type, column: str, *, targets: Mapping[str, str], order: str, description: str
 ) -> Any:
@@ -207,7 +229,8 @@ def computed(
     *,
     needs: Mapping[str, Callable[..., Any]],
     arguments: Mapping[str, Argument] | None = None,
+    is_sure: bool = False,
     description: str,
 ) -> Any:
     """Make the value in Python, one call for all rows of the answer; see ``sources.Computed``."""
-    return _planned(sources.Computed(batch, needs), description, arguments)
+    return _planned(sources.Computed(batch, needs, is_sure), description, arguments)

@@ -67,6 +67,22 @@ class Listed(Source):
 
 
 @dataclass(frozen=True, slots=True)
+class Trail(Source):
+    """The rows of a log whose ``column`` names this row, as a plain list from a place on.
+
+    The argument ``first`` says how many, ``after`` where to go on. ``place`` makes of the latter,
+    for a namespace, the value of a parameter of type ``kind``; ``beyond`` is the condition, as SQL
+    over a row of the log and that parameter.
+    """
+
+    column: str
+    order: str
+    kind: TypeEngine[Any]
+    place: Callable[[Any, str], Any]
+    beyond: Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Through(Source):
     """All entities at the other end of a link table, as a plain list; for few rows.
 
@@ -139,10 +155,11 @@ class Members(Source):
 
 @dataclass(frozen=True, slots=True)
 class Computed(Source):
-    """A value that Python makes, one call for all rows of an answer; nullable.
+    """A value that Python makes, one call for all rows of an answer.
 
     ``batch`` gets the request's context and, for each row, a dict of ``needs``; it returns as many
-    values. The field's arguments come as keywords.
+    values. The field's arguments come as keywords. The value is null where ``batch`` raises;
+    ``is_sure`` says that it never does.
 
     Of a field whose type is an object, or a list of objects, a value is a dict, or a list of dicts,
     with every field under its name in Python; what was selected is taken out of it.
@@ -150,6 +167,7 @@ class Computed(Source):
 
     batch: Callable[..., Any]
     needs: Mapping[str, Callable[[Columns], ColumnElement[Any]]]
+    is_sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from gateway.planner.sql import (
     select,
     type_name,
 )
+from gateway.planner.trail import trail
 
 
 class StatementBuilder:
@@ -207,6 +208,12 @@ class StatementBuilder:
         names_this = f"{other[source.column]} = {row['id']}"
         query = select(items.sql, other.source, self.scope(name, other), names_this)
         return Built(json_text.of_aggregate(query), list_shape(built.shape))
+
+    @_build.register
+    def _trail(
+        self, source: sources.Trail, selected: Selected, field: PlannedFieldOf, row: Row
+    ) -> Built:
+        return trail(self, source, field.types[0], selected, row)
 
     @_build.register
     def _through(

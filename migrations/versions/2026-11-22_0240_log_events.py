@@ -108,6 +108,17 @@ def _make_tables() -> None:
             CONSTRAINT pk_event_epochs PRIMARY KEY (epoch)
         )
     """)
+    # All gateways on a database, and it restored elsewhere, read each other's cursors.
+    op.execute("""
+        CREATE TABLE event_cursor_keys (
+            key bytea NOT NULL,
+            CONSTRAINT ck_event_cursor_keys_key CHECK (length(key) = 32)
+        )
+    """)
+    op.execute("""
+        INSERT INTO event_cursor_keys
+        SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    """)
 
 
 def _make_policies() -> None:
@@ -401,4 +412,4 @@ def downgrade() -> None:
         "keep_events_of",
     ):
         op.execute(f"DROP FUNCTION {function}")
-    op.execute("DROP TABLE event_epochs, event_batches, event_log, event_outbox")
+    op.execute("DROP TABLE event_cursor_keys, event_epochs, event_batches, event_log, event_outbox")

@@ -224,5 +224,6 @@ class Comparison:
             fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=unused,
+            cursors=unused,
             housekeeper=unused,
         )

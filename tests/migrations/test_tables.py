@@ -24,9 +24,9 @@ ONLY_IN_THE_DATABASE = (
     "alembic_version",
     "status_transitions",
     "event_outbox",
-    "event_log",
     "event_batches",
     "event_epochs",
+    "event_cursor_keys",
 )
 
 CATALOGS = {
@@ -34,7 +34,7 @@ CATALOGS = {
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
             l.collname, pg_get_expr(d.adbin, d.adrelid) AS default
         FROM pg_attribute a
-        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
         LEFT JOIN pg_collation l ON l.oid = a.attcollation
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0

@@ -17,6 +17,7 @@ from gateway.blobs.signing import UrlSigner
 from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import Permission
+from gateway.events.cursors import EventCursors
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
@@ -100,6 +101,7 @@ class Gateway:
             fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=self.authenticator,
+            cursors=EventCursors(),
             housekeeper=self._housekeeper,
         )
         result = await self._schema.execute(query, variable_values=variables, context_value=context)

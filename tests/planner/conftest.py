@@ -16,6 +16,7 @@ from gateway.caller import Caller
 from gateway.context import Context
 from gateway.database.pool import Database, open_database, prepare_connection
 from gateway.enums import Permission
+from gateway.events.cursors import EventCursors
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
@@ -89,6 +90,7 @@ class Engine:
             fetcher=Fetcher(FetchRules()),
             limits=Limits(),
             authenticator=Authenticator(self._database),
+            cursors=EventCursors(),
             housekeeper=Housekeeper(self._database, self._blobs),
         )
 

@@ -30,6 +30,7 @@ SHAPES: Mapping[type[Source], tuple[str, ...]] = {
     sources.Derived: (OBJECT,),
     sources.Embedded: (OBJECT, LIST),
     sources.Listed: (LIST,),
+    sources.Trail: (LIST,),
     sources.Through: (LIST,),
     sources.Unnested: (LIST,),
     sources.Ancestors: (LIST,),

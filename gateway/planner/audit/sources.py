@@ -75,7 +75,7 @@ class SourceAudit:
 
     @_problems.register
     def _computed(self, source: sources.Computed, at: Place) -> Problems:
-        if at.is_required:
+        if at.is_required and not source.is_sure:
             yield "is null where computing fails, so its type cannot end in !"
         if not source.needs:
             yield "needs nothing of its row, so each row would have the same; name what it needs"
@@ -149,6 +149,15 @@ class SourceAudit:
         if target is not None:
             yield from _back_reference(at, target.table, source.column)
             yield from _order(target.table.name, target.table.c, source.order)
+
+    @_problems.register
+    def _trail(self, source: sources.Trail, at: Place) -> Problems:
+        target = yield from self._target(at)
+        if target is None:
+            return
+        # No foreign key: a log outlives what it tells of.
+        yield from _naming_this(at, target.table, source.column, source.order)
+        yield from _order(target.table.name, target.table.c, source.order)
 
     @_problems.register
     def _through(self, source: sources.Through, at: Place) -> Problems:
@@ -263,14 +272,20 @@ def _reference(row: Row, column: str, target: Target) -> Problems:
 
 def _back_reference(at: Place, table: Table, column: str, *more: str) -> Problems:
     """Return what is wrong with finding the rows of which a column names this one."""
+    is_there = column in table.c and at.row.table is not None
+    if at.row.table is not None and is_there and not has_foreign_key(table, column, at.row.table):
+        yield _no_foreign_key(table, column, at.row.table)
+    yield from _naming_this(at, table, column, *more)
+
+
+def _naming_this(at: Place, table: Table, column: str, *more: str) -> Problems:
+    """Return what is wrong with finding rows by what a column of theirs says of this one."""
     if column not in table.c:
         yield _no_column(table.name, column)
         return
     if "id" not in at.row.columns:
         yield _no_column(at.row.title, "id")
         return
-    if at.row.table is not None and not has_foreign_key(table, column, at.row.table):
-        yield _no_foreign_key(table, column, at.row.table)
     wanted = in_namespace(table, column, *more)
     if not has_index(table, *wanted):
         yield f"{table.name} has no index that begins with ({', '.join(wanted)})"

@@ -20,6 +20,7 @@ from gateway.planner.declare import (
     one,
     sql,
     through,
+    trail,
     unnested,
 )
 from gateway.planner.node import Node
@@ -72,6 +73,18 @@ MAY_BE_NULL = "the type ends in !, but shelves.{} may be NULL"
 MAY_ALL_BE_NULL = "the type has a !, but {} may be NULL all at once"
 SHELF_KEY = "to shelves (namespace_id, id)"
 NO_INDEX = "books has no index that begins with (namespace_id, {}, id)"
+
+
+def trailing(column: str, *, order: str) -> Any:
+    return trail(
+        column,
+        order=order,
+        after=str,
+        kind=Text(),
+        place=lambda after, _: after,
+        beyond="{} > {}".format,
+        description="",
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,6 +207,12 @@ def test_refuses_a_relation_without_a_foreign_key(kind: Any, declared: Any, prob
             list[Book],
             listed("slow_id", order="place", description=""),
             "books has no index that begins with (namespace_id, slow_id)",
+        ),
+        fault(
+            "index of a trail that does not go on with its order",
+            list[Book],
+            trailing("loose_id", order="place"),
+            "books has no index that begins with (namespace_id, loose_id, place)",
         ),
         fault(
             "index of many that does not go on with id",
@@ -337,6 +356,12 @@ def test_refuses_a_computed_field(kind: Any, declared: Any, problem: str) -> Non
             "unknown column of listed",
             list[Book],
             listed("name_id", order="place", description=""),
+            "books has no column name_id",
+        ),
+        fault(
+            "unknown column of a trail",
+            list[Book],
+            trailing("name_id", order="id"),
             "books has no column name_id",
         ),
         fault(
