@@ -38,6 +38,8 @@ _PREFIXES = ["ns", "key", "bkt", "obj", "blob", "col", "doc", "evt"]
 # As many rows as a list without arguments may have, about.
 _LENGTHS = {"lineage": 6, "ancestors": 2, "nodes": 4, "upstream": 2, "downstream": 2}
 _MOST_ROWS = 400
+# What they say depends on what else was ever written to the database.
+_OF_THE_LOG = {"history", "watermark", "eventCursor"}
 
 
 class Tree(NamedTuple):
@@ -214,8 +216,9 @@ class Generator:
         return name
 
     def _fields(self, kind: GraphQLObjectType, depth: int, rows: int) -> list[str]:
-        leaves = [name for name, each in kind.fields.items() if _is_leaf(each)]
-        deep = [name for name, each in kind.fields.items() if not _is_leaf(each)]
+        fields = {name: kind.fields[name] for name in kind.fields if name not in _OF_THE_LOG}
+        leaves = [name for name, each in fields.items() if _is_leaf(each)]
+        deep = [name for name, each in fields.items() if not _is_leaf(each)]
         is_frame = kind.name.endswith(("Connection", "Edge", "Graph", "Viewer"))
         chosen = self._random.sample(leaves, self._random.randint(0, min(3, len(leaves))))
         if deep and (depth > 0 or is_frame):
@@ -642,4 +645,8 @@ def _is_leaf(made: GraphQLField) -> bool:
 
 
 def _plain(kind: GraphQLObjectType) -> list[str]:
-    return [name for name, made in kind.fields.items() if _is_leaf(made) and not made.args]
+    return [
+        name
+        for name, made in kind.fields.items()
+        if _is_leaf(made) and not made.args and name not in _OF_THE_LOG
+    ]
