@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import click
@@ -21,6 +22,7 @@ from gateway.namespaces.first_key import NAMESPACE_NAME
 
 _INTERRUPTED = 130  # as shells tell it of Ctrl-C
 _MOST_SHOWN = 20
+_MIB = 1024**2
 
 
 @click.command("import", short_help="Bring a folder's files into a bucket.")
@@ -77,17 +79,13 @@ def import_(
         *(str(folder), url, namespace, bucket),
         fresh=not resume,
     )
-    total = sum(each.stat().st_size for each in paths)
 
     async def work() -> Report:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=None)
         with ExitStack() as stack:
-            on_bytes: Callable[[int], None] = _no_bar
+            show: Callable[[int, Report], None] = _nothing
             if not as_json and sys.stderr.isatty():
-                bar = stack.enter_context(
-                    click.progressbar(length=total, label=f"{len(paths)} files", file=sys.stderr)
-                )
-                on_bytes = bar.update
+                show = _bar(stack, paths)
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 api = Api(session, url=url, key=secret, namespace=namespace)
                 found = await api.find_bucket(bucket)
@@ -104,7 +102,7 @@ def import_(
                     journal=journal,
                     jobs=jobs,
                     dry_run=dry_run,
-                    on_bytes=on_bytes,
+                    on_progress=show,
                 )
                 await importer.run(paths)
                 return importer.report
@@ -121,8 +119,33 @@ def import_(
         sys.exit(1)
 
 
-def _no_bar(_: int) -> None:
+def _nothing(_: int, __: Report) -> None:
     return None
+
+
+def _bar(stack: ExitStack, paths: Sequence[Path]) -> Callable[[int, Report], None]:
+    """Return what shows how far an import has come, in bytes and files, until ``stack`` ends."""
+    total = sum(map(_size, paths))
+
+    def told(report: Report | None) -> str:
+        files = report.files if report else 0
+        return f"{bar.pos / _MIB:.1f} of {total / _MIB:.1f} MiB, {files} of {len(paths)} files"
+
+    bar: Any = click.progressbar(length=total, item_show_func=told, file=sys.stderr)
+    stack.enter_context(bar)
+
+    def show(size_bytes: int, report: Report) -> None:
+        bar.update(size_bytes, report)
+        bar.render_progress()  # files may be done of which no byte had to be
+
+    return show
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it is told of when it is read
+        return 0
 
 
 def _print(report: Report, *, as_json: bool, dry_run: bool) -> None:

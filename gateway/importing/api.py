@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -115,9 +116,9 @@ class Api:
         await self._payload(_CONFIRM_UPLOAD, "upload", input={"uploadId": id})
 
     async def create_object(self, **input: Any) -> None:
-        """Make an object; once, since nobody knows what became of it if no answer comes."""
-        answer = await self._ask(_CREATE_OBJECT, {"input": input})
-        _payload_of(answer, "object")
+        """Make an object; once, however often it takes to be told of it."""
+        input["idempotencyKey"] = secrets.token_hex()
+        await self._payload(_CREATE_OBJECT, "object", input=input)
 
     async def put(
         self, url: str, body: AsyncIterator[bytes], size_bytes: int, headers: Mapping[str, str]

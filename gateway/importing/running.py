@@ -38,6 +38,11 @@ class Report:
     sent_bytes: int = 0
     failures: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def files(self) -> int:
+        """How many files are dealt with."""
+        return self.imported + self.present + len(self.failures)
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -54,7 +59,7 @@ class Importer:
     Args:
         stored: The hashes of blobs that the bucket has under each path.
         dry_run: Do nothing but look.
-        on_bytes: Told how many bytes more are dealt with.
+        on_progress: Told how many bytes more are dealt with, and how it stands.
     """
 
     def __init__(
@@ -68,7 +73,7 @@ class Importer:
         journal: Journal,
         jobs: int,
         dry_run: bool = False,
-        on_bytes: Callable[[int], None] = lambda _: None,
+        on_progress: Callable[[int, Report], None] = lambda _, __: None,
     ) -> None:
         self.report = Report()
         self._api = api
@@ -80,7 +85,7 @@ class Importer:
         self._files = asyncio.Semaphore(jobs)
         self._sending = asyncio.Semaphore(jobs)
         self._dry_run = dry_run
-        self._on_bytes = on_bytes
+        self._on_progress = on_progress
 
     async def run(self, paths: Sequence[Path]) -> None:
         """Import the files; what fails is in the report."""
@@ -98,7 +103,7 @@ class Importer:
             name, kind = self._properties.for_file(file.mime_type)
             if self._is_present(file):
                 self.report.present += 1
-                self._on_bytes(file.size_bytes)
+                self._tell(file.size_bytes)
                 return
             if not self._dry_run:
                 upload_id = await self._upload(file)
@@ -112,6 +117,7 @@ class Importer:
             self.report.imported_bytes += file.size_bytes
         except (Refusal, OSError) as error:
             self.report.failures[key_prefix] = str(error)
+        self._tell(0)
 
     def _is_present(self, file: _File) -> bool:
         hashes = self._stored.get(file.key_prefix)
@@ -126,7 +132,7 @@ class Importer:
         upload = await self._begun(file) or await self._begin(file)
         id: str = upload["id"]
         if upload["status"] == "COMPLETED":
-            self._on_bytes(file.size_bytes)
+            self._tell(file.size_bytes)
             return id
         target = upload["target"]
         if target["parts"] is None:
@@ -164,13 +170,16 @@ class Importer:
     async def _send_parts(self, file: _File, upload: dict[str, Any]) -> None:
         target = upload["target"]
         come = {each["number"] for each in upload["receivedParts"] or ()}
-        async with asyncio.TaskGroup() as group:
-            for part in target["parts"]:
-                if part["number"] in come:
-                    self._on_bytes(part["sizeBytes"])
-                    continue
-                start = (part["number"] - 1) * target["partSizeBytes"]
-                group.create_task(self._send(file, part["url"], start, part["sizeBytes"], {}))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in target["parts"]:
+                    if part["number"] in come:
+                        self._tell(part["sizeBytes"])
+                        continue
+                    start = (part["number"] - 1) * target["partSizeBytes"]
+                    group.create_task(self._send(file, part["url"], start, part["sizeBytes"], {}))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     async def _send(
         self, file: _File, url: str, start: int, size_bytes: int, headers: dict[str, str]
@@ -183,7 +192,10 @@ class Importer:
                     )
                 )
         self.report.sent_bytes += size_bytes
-        self._on_bytes(size_bytes)
+        self._tell(size_bytes)
+
+    def _tell(self, size_bytes: int) -> None:
+        self._on_progress(size_bytes, self.report)
 
 
 def _look(path: Path, key_prefix: str) -> _File:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,18 @@ import pytest
 
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET
-from tests.serve.gateways import GATEWAY, Ended, Gateway, environment, fetch, run, serving, until
+from tests.serve.gateways import (
+    DEADLINE_S,
+    GATEWAY,
+    Ended,
+    Gateway,
+    environment,
+    fetch,
+    run,
+    serving,
+    until,
+)
+from tests.serve.test_s3 import variables as of_s3
 
 SCHEMA = {
     "properties": {
@@ -31,6 +44,7 @@ query ($name: String!) {
   }
 }
 """
+_RECEIVED = "query ($id: ID!) { upload(id: $id) { receivedParts { sizeBytes } } }"
 PNG = b"\x89PNG\r\n\x1a\n"
 MIB = 1024**2
 
@@ -58,9 +72,32 @@ class Importing:
             "XDG_CONFIG_HOME": str(self.home),
         }
 
+    @property
+    def url(self) -> str:
+        url: str = self.gateway.ready["graphql"]
+        return url.removesuffix("/graphql")
+
     def arguments(self, *more: str) -> list[str | Path]:
-        url = self.gateway.ready["graphql"].removesuffix("/graphql")
-        return ["import", self.folder, "--bucket", self.bucket, "--url", url, *more]
+        return ["import", self.folder, "--bucket", self.bucket, "--url", self.url, *more]
+
+    def begun(self, *more: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Return the process of an import that goes on."""
+        return subprocess.Popen(
+            [*GATEWAY, *self.arguments(*more)],
+            env=environment(self.variables),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+
+    def received_bytes(self) -> int:
+        """Return how much has come of the file that is on its way in parts."""
+        with suppress(ValueError, FileNotFoundError):  # none yet, or just being replaced
+            (journal,) = self.home.rglob("imports/*.json")
+            (id,) = json.loads(journal.read_text()).values()
+            parts = self.gateway.execute(_RECEIVED, id=id)["upload"]["receivedParts"]
+            return sum(int(each["sizeBytes"]) for each in parts or ())
+        return 0
 
     def run(self, *more: str) -> Ended:
         return run(*self.arguments(*more), variables=self.variables)
@@ -166,37 +203,94 @@ def test_what_cannot_begin_says_why(
     assert "Traceback" not in ended.complaint
 
 
+def test_how_far_it_has_come_is_shown_in_bytes_and_files(importing: Importing) -> None:
+    importing.write("a.txt", b"a" * MIB)
+    importing.write("empty.txt", b"")
+    terminal, its = pty.openpty()
+
+    with importing.begun(stderr=its) as process:
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # Linux's way to tell that nobody writes any more
+            while more := os.read(terminal, 65536):
+                shown += more
+        os.close(terminal)
+        process.communicate(timeout=DEADLINE_S)
+
+    assert b"0.0 of 1.0 MiB, 0 of 2 files" in shown
+    assert b"1.0 of 1.0 MiB, 2 of 2 files" in shown
+    assert len(importing.objects()) == 2
+
+
+LARGE = 5 * 16 * MIB
+
+
+@contextmanager
+def one_large_file(
+    folder: Path, **variables: str
+) -> Iterator[tuple[Importing, subprocess.Popen[str]]]:
+    """Give an import of a file in parts, one of which has come; then kill its gateway."""
+    with serving(folder / "state", variables=variables) as gateway:
+        gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+        importing = Importing(gateway, folder, "b")
+        importing.write("large.bin", os.urandom(LARGE))
+        with importing.begun("--json", "--jobs", "1") as process:
+            until(importing.received_bytes, "a part has come")
+            yield importing, process
+
+
+@contextmanager
+def again(importing: Importing, **variables: str) -> Iterator[None]:
+    """Serve the same state at the same port."""
+    _, _, port = importing.url.rpartition(":")
+    state = importing.gateway.state
+    with serving(state, "--port", port, variables=variables) as importing.gateway:
+        yield
+
+
+def assert_goes_on(importing: Importing) -> None:
+    """Assert that an import sends what has not come, and no more."""
+    received = importing.received_bytes()
+    assert received
+
+    told = importing.told("--resume")
+
+    assert (told["imported"], told["failures"]) == (1, [])
+    assert told["sent_bytes"] == LARGE - received
+    (blobs,) = importing.objects().values()
+    data = (importing.folder / "large.bin").read_bytes()
+    assert fetch(blobs[0]["presignedUrl"]).body == data
+    assert importing.told()["sent_bytes"] == 0
+
+
 def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
-    large = os.urandom(5 * 16 * MIB)
     with lent_folder() as folder:
-        with serving(folder / "state") as gateway:
-            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
-            importing = Importing(gateway, folder, "b")
-            importing.write("large.bin", large)
-            command = [*GATEWAY, *importing.arguments("--json", "--jobs", "1")]
-            process = subprocess.Popen(
-                command,
-                env=environment(importing.variables),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            parts = folder / "state" / "blobs" / "parts"
-            until(lambda: any(each.is_file() for each in parts.rglob("*")), "a part has come")
-            gateway.process.send_signal(signal.SIGSTOP)  # else all may have come before the signal
+        with one_large_file(folder) as (importing, process):
+            # Else all may have come before the signal.
+            importing.gateway.process.send_signal(signal.SIGSTOP)
             process.send_signal(signal.SIGINT)
-            _, complaint = process.communicate(timeout=60)
-            gateway.end(signal.SIGKILL)
+            _, complaint = process.communicate(timeout=DEADLINE_S)
+            importing.gateway.end(signal.SIGKILL)
+
         assert process.returncode == 130
         assert "Interrupted; the same command goes on from here." in complaint
+        with again(importing):
+            assert_goes_on(importing)
 
-        port = gateway.ready["graphql"].removesuffix("/graphql").rpartition(":")[2]
-        with serving(folder / "state", "--port", port) as again:
-            importing.gateway = again
-            told = importing.told("--resume")
 
-            assert (told["imported"], told["failures"]) == (1, [])
-            assert 0 < told["sent_bytes"] < len(large)
-            (blobs,) = importing.objects().values()
-            assert fetch(blobs[0]["presignedUrl"]).body == large
-            assert importing.told()["sent_bytes"] == 0
+@pytest.mark.parametrize("store", ["local", "s3"])
+def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(
+    store: str, request: pytest.FixtureRequest
+) -> None:
+    variables = of_s3(request.getfixturevalue("s3_place")) if store == "s3" else {}
+    with lent_folder() as folder:
+        with one_large_file(folder, **variables) as (importing, process):
+            importing.gateway.end(signal.SIGKILL)
+            output, complaint = process.communicate(timeout=DEADLINE_S)
+
+        assert (process.returncode, complaint) == (1, "")
+        (failure,) = json.loads(output)["failures"]
+        assert failure["path"] == "large.bin"
+        assert "sending broke off" in failure["error"] or "gives no answer" in failure["error"]
+        with again(importing, **variables):
+            assert_goes_on(importing)
