@@ -24,11 +24,20 @@ _CONDITIONS = (
     hdrs.IF_MODIFIED_SINCE,
     hdrs.IF_UNMODIFIED_SINCE,
 )
-_HARMLESS = {
+_ALWAYS = {
     # Anyone may have sent these bytes, as any type: a browser must neither guess another type, nor
     # show them as a page of ours, nor run what is in them.
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
+    # A link is all that it takes, whatever page uses it; browsers send no cookies along.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Content-Range, Accept-Ranges, Content-Disposition",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_TOLD_AHEAD = {
+    "Access-Control-Allow-Methods": "GET, HEAD, PUT",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "7200",
 }
 
 
@@ -40,6 +49,10 @@ def blob_routes(store: LocalBlobStore) -> list[web.RouteDef]:
 
 def _handler(store: LocalBlobStore) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
+        if request.method == hdrs.METH_OPTIONS:
+            # A browser asks what a page may do. What the link allows, it is told by the answer to
+            # that, which it can then read.
+            return web.Response(status=204, headers={**_ALWAYS, **_TOLD_AHEAD})
         # Whoever may GET may ask for the headers alone.
         method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
         now = time.time()
@@ -94,7 +107,7 @@ async def _take(store: LocalBlobStore, link: Link, request: web.Request) -> web.
             part = await store.put_part(
                 link.key, link.parts_id, link.part, body, size_bytes=link.size_bytes
             )
-            return web.Response(headers={**_HARMLESS, "ETag": f'"{part.etag}"'})
+            return web.Response(headers={**_ALWAYS, "ETag": f'"{part.etag}"'})
     except InvalidInput as failure:
         return _refusal(400, failure)
     except NoBytes:
@@ -103,7 +116,7 @@ async def _take(store: LocalBlobStore, link: Link, request: web.Request) -> web.
         return _refusal(408, RequestFailure(f"nothing came for {STALL_S:.0f} s"), code="INVALID")
     except (web.RequestPayloadError, ConnectionError):  # nobody is left to hear the answer
         return _refusal(400, RequestFailure("the connection was lost"), code="INVALID")
-    return web.Response(headers=_HARMLESS)
+    return web.Response(headers=_ALWAYS)
 
 
 async def _body(content: StreamReader) -> AsyncIterator[bytes]:
@@ -145,7 +158,7 @@ class _BlobResponse(web.FileResponse):
 def _headers(link: Link, now: float) -> dict[str, str]:
     name = link.key.rpartition("/")[2]
     return {
-        **_HARMLESS,
+        **_ALWAYS,
         "Content-Type": link.mime_type or "application/octet-stream",
         "Content-Disposition": attachment(link.filename or name),
         "Cache-Control": f"private, max-age={int(link.expires_at - now)}, immutable",
@@ -163,5 +176,5 @@ def _refusal(status: int, failure: GatewayError, *, code: str | None = None) -> 
         status=status,
         text=json.dumps({"errors": [error]}),
         content_type="application/json",
-        headers={**_HARMLESS, "Cache-Control": "no-store"},
+        headers={**_ALWAYS, "Cache-Control": "no-store"},
     )

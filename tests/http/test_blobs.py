@@ -60,9 +60,17 @@ class Server:
             while count != len(list((self.folder / "tmp").iterdir())):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    async def ask(self, url: str, method: str = "GET", **headers: str) -> Answer:
+    async def ask(
+        self, url: str, method: str = "GET", body: bytes | None = None, /, **headers: str
+    ) -> Answer:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self._session.request(method, URL(url, encoded=True), headers=names) as answer:
+        async with self._session.request(
+            method,
+            URL(url, encoded=True),
+            data=body,
+            headers=names,
+            skip_auto_headers=["Content-Type"],
+        ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
 
@@ -229,12 +237,86 @@ async def test_refuses_an_expired_link(server: Server) -> None:
     assert "expired" in answer.error["message"]
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH"])
 async def test_a_link_allows_reading_only(server: Server, method: str) -> None:
     answer = await server.ask(server.link(), method)
 
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
     assert await server.store.read(KEY) == DATA
+
+
+async def test_a_page_of_any_origin_may_ask(server: Server) -> None:
+    answer = await server.ask(
+        server.link(),
+        "OPTIONS",
+        Origin="https://app.test",
+        Access_Control_Request_Method="PUT",
+        Access_Control_Request_Headers="content-type",
+    )
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"].split(", ")
+    assert answer.headers["Access-Control-Allow-Headers"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Range": "bytes=0-9"}, 206),
+        ({"Range": "bytes=256-"}, 416),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-Match": '"other"'}, 412),
+    ],
+)
+async def test_a_page_can_read_each_answer(
+    server: Server, headers: dict[str, str], status: int
+) -> None:
+    answer = await server.ask(server.link(), Origin="https://app.test", **headers)
+
+    assert answer.status == status
+    assert_readable(answer)
+
+
+async def test_a_page_can_read_what_its_uploads_are_answered(server: Server) -> None:
+    store, key = server.store, new_key("ns_a")
+    parts_id = await store.begin_parts(key, mime_type="image/png")
+    part = store.part_target(key, parts_id, 1, expires_in_s=60, size_bytes=len(DATA))
+    whole = store.upload_target(
+        key, expires_in_s=60, size_bytes=len(DATA), mime_type="image/png", sha256=None
+    )
+
+    of_part = await server.ask(part.url, "PUT", DATA, Origin="https://app.test")
+    of_whole = await server.ask(
+        whole.url, "PUT", DATA, Origin="https://app.test", Content_Type="image/png"
+    )
+    too_short = await server.ask(
+        whole.url, "PUT", DATA[1:], Origin="https://app.test", Content_Type="image/png"
+    )
+
+    assert (of_part.status, of_whole.status, too_short.status) == (200, 200, 403)
+    assert of_part.headers["ETag"]
+    for answer in (of_part, of_whole, too_short):
+        assert_readable(answer)
+
+
+async def test_a_page_can_read_why_it_is_refused(server: Server) -> None:
+    altered = await server.ask(server.link() + "0", Origin="https://app.test")
+    await server.store.delete(KEY)
+    gone = await server.ask(server.link(), Origin="https://app.test")
+
+    assert (altered.status, gone.status) == (403, 404)
+    assert_readable(altered)
+    assert_readable(gone)
+
+
+def assert_readable(answer: Answer) -> None:
+    """Assert that a browser gives a page of another origin the answer, and what is told of it."""
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"].split(", ")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
 @pytest.mark.parametrize("key", ["", "%ff", "..%2f..%2fetc%2fpasswd", "ns_a/%00"])
