@@ -137,7 +137,9 @@ class Api:
             ) as answer:
                 text = await answer.text(errors="replace")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _Passing(f"sending broke off: {error or type(error).__name__}") from error
+            # Its own words may name the link, which is all that it takes to send.
+            place = URL(url, encoded=True).authority
+            raise _Passing(f"sending to {place} broke off ({type(error).__name__})") from error
         if answer.status >= 500:
             raise _Passing(f"the store answers {answer.status}")
         if answer.status >= 300:
