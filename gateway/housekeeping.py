@@ -15,7 +15,7 @@ from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.idempotency import claims
 from gateway.namespaces.tables import NamespaceRow
-from gateway.objects import contents
+from gateway.objects import sweeping
 from gateway.uploads import ending
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Housekeeper:
 
     async def _sweep_strays(self) -> None:
         for namespace_id in await self._namespace_ids():
-            strays = await contents.sweep_strays(
+            strays = await sweeping.sweep_strays(
                 self._database, self._blobs, namespace_id, older_than_s=STRAY_AFTER_S
             )
             if strays:
@@ -133,10 +133,10 @@ class Housekeeper:
 
     async def _sweep(self, namespace_id: str, hashes: Set[str] | None) -> None:
         if hashes is None:
-            while await contents.sweep(self._database, self._blobs, namespace_id):
+            while await sweeping.sweep(self._database, self._blobs, namespace_id):
                 pass
         else:
-            await contents.sweep(
+            await sweeping.sweep(
                 self._database,
                 self._blobs,
                 namespace_id,

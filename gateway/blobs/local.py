@@ -16,7 +16,15 @@ from gateway.blobs import files, local_parts
 from gateway.blobs.files import Draft, in_thread
 from gateway.blobs.measure import Measure
 from gateway.blobs.signing import Link, UrlSigner
-from gateway.blobs.store import Digest, Listed, NoBytes, Part, UploadTarget, check_parts
+from gateway.blobs.store import (
+    BegunParts,
+    Digest,
+    Listed,
+    NoBytes,
+    Part,
+    UploadTarget,
+    check_parts,
+)
 
 _CHUNK_BYTES = 1024 * 1024
 _PARTS_ID_BYTES = 16
@@ -25,8 +33,8 @@ _PARTS_ID_BYTES = 16
 class LocalBlobStore:
     """A folder of files, each named by its key in quotes, so no caller's text becomes a path.
 
-    ``o/`` holds the files, in 256 folders; ``parts/`` a folder for each upload in parts; ``tmp/``
-    what is being written. No other process may use the folder at the same time.
+    ``o/`` holds the files, in 256 folders; ``parts/`` a folder for each upload in parts;
+    ``tmp/`` what is being written. No other process may use the folder at the same time.
 
     Raises:
         Unavailable: The folder cannot be made.
@@ -173,12 +181,18 @@ class LocalBlobStore:
         """Remove the parts of an upload, if there is such an upload."""
         await in_thread(local_parts.remove, self._folder(key, parts_id))
 
+    async def begun_parts(self, prefix: str) -> AsyncIterator[BegunParts]:
+        """Yield the uploads in parts of keys that begin with ``prefix``."""
+        for each in await in_thread(_begun_parts, self._parts):
+            if each.key.startswith(prefix):
+                yield each
+
     async def check(self) -> None:
         """Return if a file can be written now."""
         await in_thread(self._write_draft_and_drop_it)
 
     def _folder(self, key: str, parts_id: str) -> Path:
-        return self._parts / hashlib.sha256(f"{parts_id}/{key}".encode()).hexdigest()
+        return self._parts / (_name_of(key) + _name_of(parts_id))
 
     def _put(self, path: Path, data: bytes) -> None:
         with contextlib.closing(Draft(self._drafts)) as draft:
@@ -247,7 +261,7 @@ def _in(seconds: int) -> int:
 
 
 def _name_of(key: str) -> str:
-    # "." and ".." are not changed by quoting.
+    # "." and ".." are not changed by quoting; "=" is.
     return "=" + quote(key, safe="")
 
 
@@ -258,4 +272,14 @@ def _listed(folder: Path) -> list[Listed]:
             state = path.stat()
             modified_at = datetime.fromtimestamp(state.st_mtime, UTC)
             found.append(Listed(unquote(path.name[1:]), state.st_size, modified_at))
+    return found
+
+
+def _begun_parts(folder: Path) -> list[BegunParts]:
+    found = []
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # joined or aborted just now
+            since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            _, key, parts_id = path.name.split("=")
+            found.append(BegunParts(unquote(key), unquote(parts_id), since))
     return found

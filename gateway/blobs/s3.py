@@ -31,6 +31,7 @@ from gateway.blobs.s3_signing import Credentials, S3Signer
 from gateway.blobs.store import (
     MAX_PARTS,
     MIN_PART_BYTES,
+    BegunParts,
     Digest,
     Listed,
     NoBytes,
@@ -161,7 +162,7 @@ class S3BlobStore:
             digest = measure.result()
             await self.join_parts(key, parts_id, sent)
         except BaseException:
-            # What cannot be aborted now is left to the bucket's own rule for unfinished uploads.
+            # What cannot be aborted now is left to the sweeper.
             with contextlib.suppress(Unavailable):
                 await asyncio.shield(self.abort_parts(key, parts_id))
             raise
@@ -318,8 +319,23 @@ class S3BlobStore:
             try:
                 await self._client.abort_multipart_upload(**self._at(key), UploadId=parts_id)
             except ClientError as error:
-                if _code(error) != "NoSuchUpload":
+                # Of what was joined, Swift says that the key of its parts is missing.
+                if _code(error) not in ("NoSuchUpload", *_MISSING):
                     raise
+
+    async def begun_parts(self, prefix: str) -> AsyncIterator[BegunParts]:
+        """Yield the uploads in parts of keys that begin with ``prefix``, a page at a time."""
+        wanted = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        while True:
+            async with _asking():
+                page = await self._client.list_multipart_uploads(**wanted)
+            for each in page.get("Uploads", ()):
+                key = each["Key"].removeprefix(self._prefix)
+                yield BegunParts(key, each["UploadId"], each["Initiated"])
+            if not page.get("IsTruncated"):
+                return
+            wanted["KeyMarker"] = page["NextKeyMarker"]
+            wanted["UploadIdMarker"] = page["NextUploadIdMarker"]
 
     async def check(self) -> None:
         """Return if the bucket answers; whether it takes bytes, only bytes would tell."""

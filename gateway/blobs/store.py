@@ -77,6 +77,19 @@ class Listed:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BegunParts:
+    """An upload in parts that is neither joined nor aborted.
+
+    Args:
+        since: When it was begun, or a part of it came.
+    """
+
+    key: str
+    parts_id: str
+    since: datetime
+
+
 class BlobStore(Protocol):
     """Keeps bytes under keys from ``new_key``.
 
@@ -219,9 +232,15 @@ class BlobStore(Protocol):
         """
 
     async def abort_parts(self, key: str, parts_id: str) -> None:
-        """Remove the parts of an upload, if there is such an upload.
+        """Remove the parts of an upload, if there is such an upload and it was not joined.
 
         A part that is on its way may come after that; then abort once more.
+        """
+
+    def begun_parts(self, prefix: str) -> AsyncIterator[BegunParts]:
+        """Yield the uploads in parts of keys that begin with ``prefix``, in no order.
+
+        Those that begin or end meanwhile are yielded or not.
         """
 
     async def check(self) -> None:

@@ -57,7 +57,7 @@ class Bringing:
 
     If the mutation refuses what was brought or finds it made before, that is removed. If it ends in
     any other way than well, a row may name it all the same, and what none names is left to
-    ``contents.sweep_strays``.
+    ``sweeping.sweep_strays``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Keeps bytes in the store before rows name them, and removes them after the last row is gone.
+"""Keeps bytes in the store before rows name them; ``sweeping`` removes them after the last is gone.
 
 A committed row of ``contents`` has its bytes in the store. They come before it is committed and go
 after it is deleted, under a key that no other row ever has: so removing them needs no lock, and may
@@ -9,40 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
-    ColumnElement,
-    Double,
-    Exists,
-    SQLColumnExpression,
     Text,
     any_,
     bindparam,
-    delete,
-    exists,
     func,
-    literal_column,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.blobs.store import BlobStore, Digest, new_key
-from gateway.database.pool import Database, Transaction
-from gateway.documents.tables import DocumentBlobRow
+from gateway.database.pool import Transaction
 from gateway.objects.blob_data import BlobContent
-from gateway.objects.tables import BlobRow, ContentRow, RemovalRow
-from gateway.uploads.tables import UploadRow
+from gateway.objects.tables import ContentRow, RemovalRow
 
 _NAMESPACE_ID: BindParameter[str] = bindparam("namespace_id")
-_REMOVED_AT_ONCE = 20
-_LOOKED_AT_ONCE = 1000
 _HASHES = bindparam("hashes", type_=ARRAY(Text))
 _KEYS = bindparam("keys", type_=ARRAY(Text))
 _THIS_ONE = (ContentRow.namespace_id == _NAMESPACE_ID, ContentRow.hash == bindparam("hash"))
@@ -127,7 +114,7 @@ async def keep(
     """See to it that the store has the bytes of all contents, before rows name them in ``tx``.
 
     If ``tx`` is rolled back afterwards, new bytes stay in the store under keys that no row has;
-    ``sweep_strays`` finds them. Bytes that came before and are not needed are removed.
+    ``sweeping.sweep_strays`` finds them. Bytes that came before and are not needed are removed.
 
     Args:
         contents: With keys, where ``Bringing`` has put their bytes. The others were there when it
@@ -145,7 +132,7 @@ async def keep(
     kept = await _claim(tx, new, sizes, renewed=renewed)
     if spare := [key for key, content_hash in brought.items() if kept[content_hash] != key]:
         await condemn(tx, spare)
-    await _all(
+    await finish_all(
         store.put(key, data[content_hash])
         for content_hash, key in new.items()
         if kept[content_hash] == key and key not in brought
@@ -228,154 +215,7 @@ async def _claim(
     return kept
 
 
-def _namings(content_hash: SQLColumnExpression[str]) -> list[Exists]:
-    """Return one condition for each table whose rows can name a content."""
-    blobs = [
-        exists().where(row.namespace_id == _NAMESPACE_ID, row.hash == content_hash, row.has_bytes)
-        for row in (BlobRow, DocumentBlobRow)
-    ]
-    uploads = exists().where(
-        UploadRow.namespace_id == _NAMESPACE_ID, UploadRow.hash == content_hash
-    )
-    return [*blobs, uploads]
-
-
-_SECOND: ColumnElement[Any] = literal_column("interval '1 second'")
-_FIND_UNNAMED = (
-    select(ContentRow.hash)
-    .where(
-        ContentRow.namespace_id == _NAMESPACE_ID,
-        ContentRow.created_at <= func.now() - _SECOND * bindparam("older_than_s", type_=Double),
-        or_(_HASHES.is_(None), ContentRow.hash == any_(_HASHES)),
-        *(~naming for naming in _namings(ContentRow.hash)),
-    )
-    .limit(bindparam("limit"))
-)
-_LOCK = select(ContentRow.hash).where(*_THIS_ONE).with_for_update()
-_IS_NAMED = select(or_(*_namings(bindparam("hash"))))
-_REMOVE = delete(ContentRow).where(*_THIS_ONE).returning(ContentRow.key)
-_FIND_CONDEMNED = (
-    select(RemovalRow.key)
-    .where(RemovalRow.namespace_id == _NAMESPACE_ID)
-    .order_by(RemovalRow.created_at)
-    .limit(bindparam("limit"))
-)
-_GIVEN_KEY: ColumnElement[str] = func.unnest(_KEYS, type_=Text).column_valued("given")
-_FIND_STRAYS = select(_GIVEN_KEY.label("key")).where(
-    # Every table in which the key of bytes may be.
-    *(
-        ~exists().where(row.namespace_id == _NAMESPACE_ID, row.key == _GIVEN_KEY)
-        for row in (ContentRow, RemovalRow, UploadRow)
-    )
-)
-_FORGET = delete(RemovalRow).where(
-    RemovalRow.namespace_id == _NAMESPACE_ID, RemovalRow.key == any_(_KEYS)
-)
-
-
-async def sweep(
-    database: Database,
-    store: BlobStore,
-    namespace_id: str,
-    *,
-    hashes: Sequence[str] | None = None,
-    older_than_s: float = 0,
-    limit: int = 100,
-) -> int:
-    """Remove contents that no blob names, of objects or documents, and bytes that are condemned.
-
-    Return for how many keys the store has nothing any more.
-
-    Args:
-        hashes: Look at these contents only, as after a deletion; None: at all of the namespace.
-        older_than_s: Spare contents that were first kept less than this many seconds ago.
-        limit: At most this many; call again for the rest.
-
-    Raises:
-        Unavailable: The store cannot remove some of them now; a later sweep does.
-    """
-    async with database.transaction(namespace_id) as tx:
-        unnamed = await tx.rows(
-            _FIND_UNNAMED,
-            namespace_id=namespace_id,
-            hashes=hashes,
-            older_than_s=float(older_than_s),
-            limit=limit,
-        )
-    for row in unnamed:
-        # One lock at a time, so that waiting for it cannot be part of a deadlock. Waiting, because
-        # skipping leaves bytes behind where two deletions of the last two blobs overlap: the first
-        # still sees the second's blob, and the second would find the row locked by the first.
-        async with database.transaction(namespace_id) as tx:
-            await _condemn_if_unnamed(tx, row["hash"])
-    return await _remove_condemned(database, store, namespace_id, limit)
-
-
-async def sweep_strays(
-    database: Database, store: BlobStore, namespace_id: str, *, older_than_s: float
-) -> int:
-    """Remove bytes whose key is in no table; return how many there were.
-
-    They are what writers leave that fail between putting bytes and committing a row.
-
-    Args:
-        older_than_s: Spare bytes that came less than this many seconds ago. No transaction may
-            take longer, for until it commits its bytes look the same.
-
-    Raises:
-        Unavailable: The store gives no answer; those before are gone, or condemned.
-    """
-    oldest_spared = datetime.now(UTC) - timedelta(seconds=older_than_s)
-    strays = 0
-    keys: list[str] = []
-    async for each in store.listed(f"{namespace_id}/"):
-        if each.modified_at < oldest_spared:
-            keys.append(each.key)
-        if len(keys) == _LOOKED_AT_ONCE:
-            strays += await _condemn_strays(database, namespace_id, keys)
-            keys.clear()
-    strays += await _condemn_strays(database, namespace_id, keys)
-    while await _remove_condemned(database, store, namespace_id, _LOOKED_AT_ONCE):
-        pass
-    return strays
-
-
-async def _condemn_strays(database: Database, namespace_id: str, keys: Sequence[str]) -> int:
-    async with database.transaction(namespace_id) as tx:
-        found = await tx.rows(_FIND_STRAYS, namespace_id=namespace_id, keys=list(keys))
-        strays = [row["key"] for row in found]
-        if strays:
-            await condemn(tx, strays)
-    return len(strays)
-
-
-async def _condemn_if_unnamed(tx: Transaction, content_hash: str) -> None:
-    this_one = {"namespace_id": tx.namespace_id, "hash": content_hash}
-    if await tx.value(_LOCK, **this_one) is None:
-        return
-    # Only a statement that begins after the lock was had sees what its last holder committed.
-    if await tx.value(_IS_NAMED, **this_one):
-        return
-    await condemn(tx, [await tx.value(_REMOVE, **this_one)])
-
-
-async def _remove_condemned(
-    database: Database, store: BlobStore, namespace_id: str, limit: int
-) -> int:
-    async with database.transaction(namespace_id) as tx:
-        found = await tx.rows(_FIND_CONDEMNED, namespace_id=namespace_id, limit=limit)
-    keys = [row["key"] for row in found]
-    # No transaction is open meanwhile. If this process stops here, or another removes them too,
-    # nothing is lost: these keys are dead for ever.
-    for start in range(0, len(keys), _REMOVED_AT_ONCE):
-        some = keys[start : start + _REMOVED_AT_ONCE]
-        await _all(store.delete(key) for key in some)
-        async with database.transaction(namespace_id) as tx:
-            await tx.run(_FORGET, namespace_id=namespace_id, keys=some)
-    return len(keys)
-
-
-async def _all(works: Iterable[Awaitable[None]]) -> None:
+async def finish_all(works: Iterable[Awaitable[None]]) -> None:
     """Do all at once; raise the first failure when all are over, so that none goes on unseen."""
     for outcome in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(outcome, BaseException):

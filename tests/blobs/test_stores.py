@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -458,3 +459,33 @@ async def test_aborting_removes_the_parts(parts: Parts) -> None:
     with pytest.raises(NoBytes):
         await parts.store.join_parts(parts.key, parts.id, [Part(1, len(DATA), "0")])
     assert await parts.store.size(parts.key) is None
+
+
+async def test_aborting_what_was_joined_leaves_the_bytes(parts: Parts) -> None:
+    await parts.send(1, DATA)
+    await parts.join()
+
+    await parts.store.abort_parts(parts.key, parts.id)
+
+    assert await parts.store.read(parts.key) == DATA
+
+
+async def test_tells_which_uploads_in_parts_are_not_over(
+    store: BlobStore, browser: Browser, namespace_id: str
+) -> None:
+    keys = sorted(new_key(namespace_id) for _ in range(4))
+    ids = [await store.begin_parts(each, mime_type="video/mp4") for each in keys]
+    begun = [Parts(store, browser, *each) for each in zip(keys, ids, strict=True)]
+    await store.begin_parts(new_key(namespace_id + "x"), mime_type="video/mp4")
+    await begun[1].send(1, DATA)
+    await begun[2].send(1, DATA)
+    await begun[2].join()
+    await store.abort_parts(keys[3], begun[3].id)
+
+    found = [each async for each in store.begun_parts(f"{namespace_id}/")]
+
+    assert sorted((each.key, each.parts_id) for each in found) == [
+        (each.key, each.id) for each in begun[:2]
+    ]
+    times = [each.since for each in found]
+    assert abs((datetime.now(UTC) - min(times)).total_seconds()) < 60

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.blobs.local import LocalBlobStore
-from gateway.objects import contents
+from gateway.objects import sweeping
 from tests.client import Client
 from tests.documents.making import Family, make_family
 from tests.operations import (
@@ -195,7 +195,7 @@ async def test_bytes_that_go_after_they_were_found_are_put_all_the_same(client: 
     key = await client.key_of(sha256("hello"))
 
     async def sweep() -> None:
-        await contents.sweep(client.database, client.blobs, client.namespace_id)
+        await sweeping.sweep(client.database, client.blobs, client.namespace_id)
 
     watch(client, sweep)  # while the other blob's bytes are put
     await new_object(client, bucket, blobs=[text_blob("hello"), text_blob("world")])

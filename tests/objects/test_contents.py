@@ -21,7 +21,7 @@ from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import FieldType
 from gateway.errors import Unavailable
 from gateway.namespaces.tables import NamespaceRow
-from gateway.objects import contents
+from gateway.objects import contents, sweeping
 from gateway.objects.blob_data import BlobContent, read
 from gateway.objects.tables import BlobRow, ContentRow, ObjectRow, RemovalRow
 
@@ -95,7 +95,7 @@ class Namespace:
             await tx.run(_REMOVE_OBJECT, id=object_id)
 
     async def sweep(self, **bounds: Any) -> int:
-        return await contents.sweep(self.database, self.store, self.id, **bounds)
+        return await sweeping.sweep(self.database, self.store, self.id, **bounds)
 
     async def kept(self) -> list[str]:
         """Return the hashes of all contents, having seen that the store has nothing else."""
@@ -310,10 +310,10 @@ async def test_a_sweep_waits_for_a_writer_and_spares_its_bytes(namespace: Namesp
 
     async with namespace.database.transaction(namespace.id) as tx:
         await namespace.create_in(tx, HELLO)
-        sweeping = asyncio.create_task(namespace.sweep())
+        sweep = asyncio.create_task(namespace.sweep())
         await until_one_waits(namespace.database)
 
-    assert await sweeping == 0
+    assert await sweep == 0
     assert await namespace.kept() == hashes(HELLO)
 
 
@@ -322,14 +322,14 @@ async def test_a_removal_that_is_late_does_not_reach_bytes_that_came_again(
 ) -> None:
     await namespace.delete(await namespace.create(HELLO))
     slow = SlowToDelete(tmp_path / "blobs", namespace.store.signer)
-    sweeping = asyncio.create_task(contents.sweep(namespace.database, slow, namespace.id))
+    sweep = asyncio.create_task(sweeping.sweep(namespace.database, slow, namespace.id))
     await slow.is_deleting.wait()
 
     async with asyncio.timeout(10):  # nobody waits for the store
         await namespace.create(HELLO)
         assert await namespace.sweep() == 1, "another gateway removes them too"
     slow.may_delete.set()
-    await sweeping
+    await sweep
 
     assert await namespace.kept() == hashes(HELLO)
     assert await namespace.bytes_of(HELLO) == b"hello"
@@ -340,11 +340,11 @@ async def test_a_sweep_that_was_killed_is_finished_by_the_next(
 ) -> None:
     await namespace.delete(await namespace.create(HELLO))
     slow = SlowToDelete(tmp_path / "blobs", namespace.store.signer)
-    sweeping = asyncio.create_task(contents.sweep(namespace.database, slow, namespace.id))
+    sweep = asyncio.create_task(sweeping.sweep(namespace.database, slow, namespace.id))
     await slow.is_deleting.wait()
-    sweeping.cancel()
+    sweep.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await sweeping
+        await sweep
     await namespace.create(HELLO)
 
     assert await namespace.sweep() == 1
@@ -439,7 +439,7 @@ async def test_removes_bytes_that_no_row_names(namespace: Namespace, database: D
         await namespace.store.put(key, b"left behind")
     make_old(namespace.store, *kept, *strays[:2])
 
-    found = await contents.sweep_strays(database, namespace.store, namespace.id, older_than_s=3600)
+    found = await sweeping.sweep_strays(database, namespace.store, namespace.id, older_than_s=3600)
 
     assert found == 2
     left = {each.key async for each in namespace.store.listed("")}
@@ -455,7 +455,7 @@ async def test_a_writer_that_fails_leaves_bytes_for_the_sweep(namespace: Namespa
     (stray,) = [each.key async for each in namespace.store.listed("")]
     make_old(namespace.store, stray)
 
-    swept = await contents.sweep_strays(
+    swept = await sweeping.sweep_strays(
         namespace.database, namespace.store, namespace.id, older_than_s=3600
     )
 

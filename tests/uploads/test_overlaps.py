@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.blobs import measure
-from gateway.blobs.store import BlobStore, Digest
-from gateway.objects import contents, creating
+from gateway.blobs.store import BlobStore, Digest, new_key
+from gateway.objects import creating, sweeping
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
 from gateway.uploads import confirming
@@ -156,9 +156,32 @@ async def test_strays_are_told_from_what_is_still_coming(uploading: Uploading) -
     client = uploading.client
     upload = await uploading.create()
     await uploading.put(upload)
-    strays = await contents.sweep_strays(
+    strays = await sweeping.sweep_strays(
         client.database, client.blobs, client.namespace_id, older_than_s=-60
     )
 
     assert strays == 0
     assert (await uploading.confirm(upload))["status"] == "COMPLETED"
+
+
+async def test_parts_without_an_upload_are_strays(uploading: Uploading) -> None:
+    client = uploading.client
+    store, namespace_id = client.blobs, client.namespace_id
+    upload = await uploading.create(LARGE, multipart=True)
+    await uploading.put_part(upload, 1)
+    key = new_key(namespace_id)  # of a gateway that was killed before it had made the row
+    await store.begin_parts(key, mime_type="video/mp4")
+
+    async def sweep(older_than_s: float) -> int:
+        return await sweeping.sweep_strays(
+            client.database, store, namespace_id, older_than_s=older_than_s
+        )
+
+    assert await sweep(3600) == 0, "what is young may be of a request that goes on"
+    assert await sweep(-60) == 1
+    assert await sweep(-60) == 0
+
+    assert [part["number"] for part in await uploading.received(upload) or ()] == [1]
+    await uploading.expire(upload)
+    await client.housekeeper.one_pass()
+    assert [each async for each in store.begun_parts(namespace_id)] == []

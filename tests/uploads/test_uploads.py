@@ -217,6 +217,24 @@ async def test_a_confirmation_that_was_cut_off_is_made_up_for(uploading: Uploadi
     assert (await uploading.confirm(upload))["fileHash"] == sha256(LARGE)
 
 
+async def test_what_was_joined_and_never_confirmed_goes_with_its_upload(
+    uploading: Uploading,
+) -> None:
+    upload = await uploading.create(LARGE, multipart=True)
+    for number in (1, 2):
+        await uploading.put_part(upload, number)
+    store = uploading.client.blobs
+    (begun,) = [each async for each in store.begun_parts(f"{uploading.client.namespace_id}/")]
+    parts = await store.parts(begun.key, begun.parts_id)
+    await store.join_parts(begun.key, begun.parts_id, parts)
+
+    await uploading.expire(upload)
+    await uploading.client.housekeeper.one_pass()
+
+    assert await uploading.read(upload) is None
+    assert await uploading.keys() == []
+
+
 async def test_missing_parts_are_named(uploading: Uploading) -> None:
     upload = await uploading.create(LARGE, multipart=True)
     etag = await uploading.put_part(upload, 2)
