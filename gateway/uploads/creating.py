@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from sqlalchemy import Double, bindparam, func, insert, literal_column
 from gateway.blobs.store import MAX_PUT_BYTES, BlobStore, new_key
 from gateway.buckets import holding
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.pool import Database, Transaction
 from gateway.enums import Status
 from gateway.errors import InvalidInput, TooLarge, Unavailable
 from gateway.gathering import Gathering
@@ -65,21 +66,26 @@ class GivenUpload:
     is_multipart: bool = False
 
 
+class _BytesWent(Exception):
+    """The namespace had the bytes when it was looked at, and has them no more."""
+
+
 async def create_upload(
-    transaction: Callable[[], AbstractAsyncContextManager[Transaction]],
+    database: Database,
     store: BlobStore,
     limits: Limits,
     given: GivenUpload,
     *,
     namespace_id: str,
+    transaction: Callable[[], AbstractAsyncContextManager[Transaction]],
 ) -> str:
     """Make an upload; return its id.
 
     It waits for its bytes, or is complete at once if the namespace has bytes of that hash. No
-    block of ``transaction`` is open while the store is asked.
+    transaction is open while the store is asked.
 
     Args:
-        transaction: Opens one in the namespace; is called again after the store was asked.
+        transaction: Opens the one in which the upload is made.
 
     Raises:
         NotFound: There is no such bucket.
@@ -90,22 +96,23 @@ async def create_upload(
     """
     given = _checked(given, limits)
     key = new_key(namespace_id)
-    parts_id = unused = None
-    try:
-        while True:
-            id = None
-            async with transaction() as tx:
+    while True:
+        parts_id = None
+        if given.is_multipart:
+            async with database.transaction(namespace_id) as tx:
                 is_known = await _admit(tx, given)
-                if is_known or parts_id is not None or not given.is_multipart:
-                    id = await _add(tx, given, key, parts_id, is_known=is_known)
-            if id is not None:
-                unused = parts_id if is_known else None
-                return id
-            parts_id = unused = await store.begin_parts(key, mime_type=given.content_type)
-    finally:
-        if unused is not None:
-            with suppress(Unavailable):
-                await store.abort_parts(key, unused)
+            if not is_known:
+                parts_id = await store.begin_parts(key, mime_type=given.content_type)
+        try:
+            async with transaction() as tx:
+                return await _add(tx, given, key, parts_id)
+        except _BytesWent:
+            continue
+        except BaseException:
+            if parts_id is not None:
+                with suppress(Unavailable):  # the sweeper does it then
+                    await asyncio.shield(store.abort_parts(key, parts_id))
+            raise
 
 
 def _checked(given: GivenUpload, limits: Limits) -> GivenUpload:
@@ -162,11 +169,17 @@ async def _admit(tx: Transaction, given: GivenUpload) -> bool:
     return size_bytes is not None
 
 
-async def _add(
-    tx: Transaction, given: GivenUpload, key: str, parts_id: str | None, *, is_known: bool
-) -> str:
-    id = new_id("upl")
+async def _add(tx: Transaction, given: GivenUpload, key: str, parts_id: str | None) -> str:
+    """Add the row of an upload; if its bytes came meanwhile, parts of it are left to the sweeper.
+
+    Raises:
+        _BytesWent: It needs parts, and they are not begun.
+    """
+    is_known = await _admit(tx, given)
     is_cut = given.is_multipart and not is_known
+    if is_cut and parts_id is None:
+        raise _BytesWent
+    id = new_id("upl")
     await tx.run(
         _ADD,
         namespace_id=tx.namespace_id,

@@ -44,11 +44,12 @@ class UploadMutations:
             is_multipart=input.multipart,
         )
         id = await creating.create_upload(
-            context.transaction,
+            context.database,
             context.blobs,
             context.limits,
             given,
             namespace_id=context.caller.namespace_id,
+            transaction=context.transaction,
         )
         return UploadPayload(upload=row(id=id))
 

@@ -11,12 +11,22 @@ import pytest
 
 from gateway.blobs import measure
 from gateway.blobs.store import BlobStore, Digest, new_key
+from gateway.database.pool import Transaction
 from gateway.objects import creating, sweeping
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
 from gateway.uploads import confirming
-from tests.operations import mutate
-from tests.uploads.uploading import CONFIRM_UPLOAD, DATA, LARGE, Uploading, sha256
+from gateway.uploads import creating as announcing
+from gateway.uploads.creating import GivenUpload
+from tests.operations import mutate, patch_bucket
+from tests.uploads.uploading import (
+    CONFIRM_UPLOAD,
+    CREATE_UPLOAD,
+    DATA,
+    LARGE,
+    Uploading,
+    sha256,
+)
 
 MANY = 8
 
@@ -185,3 +195,89 @@ async def test_parts_without_an_upload_are_strays(uploading: Uploading) -> None:
     await uploading.expire(upload)
     await client.housekeeper.one_pass()
     assert [each async for each in store.begun_parts(namespace_id)] == []
+
+
+@pytest.mark.parametrize("idempotency_key", [None, "k1"])
+async def test_nobody_waits_while_the_store_begins_parts(
+    uploading: Uploading, idempotency_key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = uploading.client
+    begin = client.blobs.begin_parts
+
+    async def slow(key: str, *, mime_type: str) -> str:
+        async with asyncio.timeout(20):  # which waits for all who hold the bucket
+            await patch_bucket(client, uploading.bucket, isLocked=True)
+        return await begin(key, mime_type=mime_type)
+
+    monkeypatch.setattr(client.blobs, "begin_parts", slow)
+    sender = client.sending(idempotency_key) if idempotency_key else client
+
+    payload = await mutate(sender, CREATE_UPLOAD, input=uploading.input(LARGE, multipart=True))
+
+    assert [each["code"] for each in payload["errors"]] == ["LOCKED"]
+    assert [each async for each in client.blobs.begun_parts(client.namespace_id)] == []
+
+
+@pytest.mark.parametrize("idempotency_key", [None, "k1"])
+async def test_a_file_that_comes_while_parts_are_begun_is_not_sent_again(
+    uploading: Uploading, idempotency_key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = uploading.client
+    begin = client.blobs.begin_parts
+
+    async def slow(key: str, *, mime_type: str) -> str:
+        await uploading.confirmed(LARGE)
+        return await begin(key, mime_type=mime_type)
+
+    monkeypatch.setattr(client.blobs, "begin_parts", slow)
+    sender = client.sending(idempotency_key) if idempotency_key else client
+    input = uploading.input(LARGE, multipart=True, fileHash=sha256(LARGE))
+
+    payload = await mutate(sender, CREATE_UPLOAD, input=input)
+
+    assert (payload["upload"]["status"], payload["upload"]["isDuplicate"]) == ("COMPLETED", True)
+    strays = await sweeping.sweep_strays(
+        client.database, client.blobs, client.namespace_id, older_than_s=-60
+    )
+    assert strays == 1, "the parts that nobody needs"
+
+
+async def test_a_file_that_goes_while_it_is_announced_is_sent_in_parts(
+    uploading: Uploading,
+) -> None:
+    client = uploading.client
+    earlier = await uploading.confirmed(LARGE)
+    is_there = True
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[Transaction]:
+        nonlocal is_there
+        if is_there:  # when it was looked at, and no more when the upload is made
+            is_there = False
+            await uploading.expire(earlier)
+            await client.housekeeper.one_pass()
+        async with client.database.transaction(client.namespace_id) as tx:
+            yield tx
+
+    id = await announcing.create_upload(
+        client.database,
+        client.blobs,
+        client.limits,
+        GivenUpload(
+            bucket_id=uploading.bucket["id"],
+            filename="a.png",
+            content_type="image/png",
+            size_bytes=len(LARGE),
+            hash=sha256(LARGE),
+            is_multipart=True,
+        ),
+        namespace_id=client.namespace_id,
+        transaction=transaction,
+    )
+
+    upload = await uploading.read({"id": id})
+    assert upload is not None
+    assert upload["status"] == "PENDING"
+    for number in (1, 2, 3):
+        await uploading.put_part(upload, number)
+    assert (await uploading.confirm(upload))["status"] == "COMPLETED"
