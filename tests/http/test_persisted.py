@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType
+from sqlalchemy import update
 
+from gateway import app
+from gateway.buckets import holding
+from gateway.buckets.tables import BucketRow
+from gateway.database.pool import Database
 from gateway.http.persisted import PersistedTexts
 from gateway.schema import make_schema
 from gateway.settings import InvalidSetting, Settings
 from gateway.trusted import read_trusted
+from tests.operations import CREATE_BUCKET, CREATE_OBJECT, FREE_SCHEMA
+from tests.waiting import until_one_waits
 
 from .conftest import Served, Serving
 
@@ -91,6 +100,36 @@ async def test_other_extensions_are_left_alone(served: Served) -> None:
         assert await served.post({"query": VIEWER, "extensions": extensions}) == (200, ANSWER)
     status, answer = await served.post({"query": 5, "extensions": asked(sha256(VIEWER))})
     assert (status, code(answer)) == (400, "BAD_USER_INPUT")
+
+
+async def test_a_change_is_answered_although_its_text_is_forgotten_meanwhile(
+    serving: Serving, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PersistedTexts", partial(PersistedTexts, most=3))
+    async with serving(Settings()) as served:
+        input = {"bucketName": "a", "bucketSchema": FREE_SCHEMA}
+        _, made = await served.post({"query": CREATE_BUCKET, "variables": {"input": input}})
+        bucket_id = made["data"]["createBucket"]["bucket"]["id"]
+        by_hash = {
+            "extensions": asked(sha256(CREATE_OBJECT)),
+            "variables": {"input": {"bucketId": bucket_id}},
+        }
+        await served.post(by_hash | {"query": CREATE_OBJECT})
+        namespace_id = await database.value("SELECT id FROM namespaces", ())
+
+        async with database.transaction(namespace_id) as tx:
+            await holding.hold_alone(tx, bucket_id)
+            creating = asyncio.create_task(served.post(by_hash))
+            await until_one_waits(database)
+            for number in range(3):
+                text = f"{{ a{number}: __typename }}"
+                await served.post({"query": text, "extensions": asked(sha256(text))})
+            await tx.run(update(BucketRow).values(is_locked=True))
+        _, answer = await creating
+        _, forgotten = await served.post(by_hash)
+
+    assert [each["code"] for each in answer["data"]["createObject"]["errors"]] == ["LOCKED"]
+    assert code(forgotten) == "PERSISTED_QUERY_NOT_FOUND"
 
 
 async def test_what_is_wrong_is_not_kept(served: Served) -> None:
