@@ -200,6 +200,13 @@ class Road:
         self.place = place
         self.breaks_after: list[int] = []  # for each connection, how many bytes get through
         self.carrying: list[Any] = []
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let nothing more through."""
+        self._is_closed = True
+        for each in self.carrying:
+            each.cancel()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[S3BlobStore]:
@@ -208,21 +215,26 @@ class Road:
         async with open_s3(replace(self.place, endpoint=f"http://127.0.0.1:{port}")) as store:
             yield store
         server.close()
-        await asyncio.gather(*self.carrying)
+        await asyncio.gather(*self.carrying, return_exceptions=True)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.carrying.append(asyncio.current_task())
         most = self.breaks_after.pop(0) if self.breaks_after else 10**12
+        if self._is_closed:
+            writer.close()
+            return
         there, back = await asyncio.open_connection(*self._target)
         ways = [
             asyncio.create_task(_pass_on(reader, back, 10**12)),
             asyncio.create_task(_pass_on(there, writer, most)),
         ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        for each in (writer, back):
-            each.close()
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            for each in (writer, back):
+                each.close()
         await asyncio.gather(
             *ways, writer.wait_closed(), back.wait_closed(), return_exceptions=True
         )
@@ -260,6 +272,27 @@ async def test_asks_again_where_an_answer_was_lost(
 
     assert len(road.carrying) == 3
     assert await s3_store.read(key) == b"hello"
+
+
+async def test_nothing_is_kept_where_it_goes_away_amid_a_stream(
+    s3_place: S3Place, s3_store: S3BlobStore, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    road = Road(s3_place)
+
+    async def cut_off() -> AsyncIterator[bytes]:
+        yield bytes(STREAM_PART_BYTES + 1)
+        road.close()
+        yield bytes(STREAM_PART_BYTES)
+
+    async with road.opened() as store:
+        with pytest.raises(Unavailable, match="the blob store gives no answer"):
+            await store.put_stream(key, cut_off())
+
+    assert await s3_store.size(key) is None
+    (left,) = [each async for each in s3_store.begun_parts(key)]  # nobody could abort it
+    await s3_store.abort_parts(key, left.parts_id)
+    assert [each async for each in s3_store.begun_parts(key)] == []
 
 
 async def test_one_client_serves_many_at_once(s3_store: S3BlobStore) -> None:

@@ -316,6 +316,8 @@ async def test_refuses_what_cannot_be_kept(
         ({"data": None}, "INVALID", ["data"]),
         ({"data": "t\0"}, "INVALID", ["data"]),
         ({"data": {"base64": "a===", "filename": "a"}}, "INVALID", ["data", "base64"]),
+        ({"data": {"base64": "aGVsbG8gd29ybGQ", "filename": "a"}}, "INVALID", ["data", "base64"]),
+        ({"data": {"base64": "A" * (11 * 2**20 * 4 // 3)}}, "TOO_LARGE", ["data", "base64"]),
         ({"data": {"base64": "YQ==", "url": "https://a.b/c"}}, "INVALID", ["data"]),
         ({"data": {"url": "ftp://example.com/a.txt"}}, "INVALID", ["data", "url"]),
         ({"data": "x" * (10 * 2**20 + 1)}, "TOO_LARGE", ["data"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from gateway.objects.bringing import AT_A_TIME
 from tests.client import Client
-from tests.fetching.sites import ok, open_to, paths, site
+from tests.fetching.sites import Answer, ok, open_to, paths, redirect, site
 from tests.operations import (
     CREATE_OBJECT,
     DELETE_OBJECT,
@@ -431,6 +432,44 @@ async def test_all_that_fails_is_told_and_nothing_is_kept(client: Client) -> Non
     messages = "".join(error["message"] for error in errors)
     assert f"{here.url('/gone')} cannot be fetched: the server answered 404" in messages
     assert "secret" not in messages
+
+
+async def _endless(_: str, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(bytes(65_536))
+        await writer.drain()
+
+
+async def _stalled(_: str, writer: asyncio.StreamWriter) -> None:
+    writer.write(ok(bytes(1000), size=2000))
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (_endless, "more than 1000000 bytes"),
+        (_stalled, "nothing came for"),
+        (ok(gzip.compress(bytes(10**7)), "Content-Encoding: gzip"), "compressed"),
+        (redirect("/"), "redirects more than 5 times"),
+        (redirect("http://169.254.169.254/latest/meta-data/"), "redirects to what may not be"),
+    ],
+    ids=["endless", "stalled", "gzip bomb", "redirect loop", "redirect inside"],
+)
+async def test_a_server_that_means_ill_is_told_of_and_leaves_nothing(
+    client: Client, answer: Answer | bytes, reason: str
+) -> None:
+    bucket = await with_schema(client)
+    async with site(answer) as here:
+        open_to(client, here, most_bytes=1_000_000, connect_s=0.1, idle_s=0.2)
+        blobs = [file("data:,a"), file({"url": here.url()})]
+        (error,) = await refused(
+            client, CREATE_OBJECT, input={"bucketId": bucket["id"], "blobs": blobs}
+        )
+
+    assert (error["code"], error["path"]) == ("FETCH_FAILED", ["blobs", "1", "data", "url"])
+    assert reason in error["message"]
 
 
 async def test_a_page_in_place_of_an_image_is_refused(client: Client) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from gateway.blobs import s3
+from gateway.blobs.s3 import S3Place, open_s3
 from gateway.enums import Permission
 from gateway.uploads.parts import SMALLEST_PART_BYTES, part_size, part_sizes
 from tests.operations import mutate, patch_bucket, refused
@@ -214,6 +217,33 @@ async def test_a_confirmation_that_was_cut_off_is_made_up_for(uploading: Uploadi
     store = uploading.client.blobs
     await store.join_parts(key, parts_id, await store.parts(key, parts_id))
 
+    assert (await uploading.confirm(upload))["fileHash"] == sha256(LARGE)
+
+
+@pytest.mark.parametrize("is_multipart", [False, True])
+async def test_an_upload_goes_on_after_the_store_was_away(
+    uploading: Uploading, is_multipart: bool, s3_place: S3Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = uploading.client
+    upload = await uploading.create(LARGE, multipart=is_multipart)
+    if is_multipart:
+        for number in (1, 2, 3):
+            await uploading.put_part(upload, number)
+    else:
+        await uploading.put(upload, LARGE)
+    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    async with open_s3(replace(s3_place, endpoint="http://127.0.0.1:9")) as away:
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "blobs", away)
+            confirming = {"uploadId": upload["id"]}
+            (confirmed,) = await client.errors(CONFIRM_UPLOAD, input=confirming)
+            (created,) = await client.errors(
+                CREATE_UPLOAD, input=uploading.input(LARGE, multipart=True)
+            )
+
+    for error, name in ((confirmed, "confirmUpload"), (created, "createUpload")):
+        assert (error["extensions"]["code"], error["path"]) == ("UNAVAILABLE", [name])
+    assert len((await client.stored())["uploads"]) == 1
     assert (await uploading.confirm(upload))["fileHash"] == sha256(LARGE)
 
 
