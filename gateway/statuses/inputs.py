@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.enums import Status
+from gateway.payloads import IDEMPOTENCY_KEY
 
 
 @strawberry.input(description="The status that an object or a document has now.")
@@ -22,3 +23,4 @@ class UpdateStatusInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse the status if the version is another."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

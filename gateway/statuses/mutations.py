@@ -11,6 +11,8 @@ from gateway.bulk import MOST_INPUTS, keep_each
 from gateway.database.pool import Transaction
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
+from gateway.idempotency.answers import Replayed
+from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
 from gateway.planner.rows import row
 from gateway.statuses import updating
@@ -59,13 +61,17 @@ class StatusMutations:
         async def keep(tx: Transaction, fit: list[UpdateStatusInput]) -> list[Outcome]:
             return await updating.update_statuses(tx, [_given(each) for each in fit])
 
-        outcomes = await keep_each(info.context, inputs, OnError.CONTINUE, keep)
+        once = each_once(keep, mutation="updateStatus", payload=_payload)
+        outcomes = await keep_each(info.context, inputs, OnError.CONTINUE, once)
         results = [_payload(outcome) for outcome in outcomes]
         failed = sum(bool(each.errors) for each in results)
         return BulkStatusPayload(results=results, succeeded=len(results) - failed, failed=failed)
 
 
-def _payload(outcome: Outcome) -> StatusPayload:
+def _payload(outcome: Outcome | Replayed) -> StatusPayload:
+    if isinstance(outcome, Replayed):
+        replayed: StatusPayload = outcome.payload(StatusPayload)
+        return replayed
     if isinstance(outcome, UserFailure | Refused):
         return StatusPayload(errors=to_user_errors(outcome))
     return StatusPayload(node=row(id=outcome))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.payloads import REPLAYED
 from gateway.planner.node import Node
 from gateway.user_errors import UserError
 
@@ -20,6 +21,7 @@ class BulkStatusPayload:
 @strawberry.type(description="The object or document, or why nothing was changed.")
 class StatusPayload:
     node: Node | None = strawberry.field(default=None, description="The object or document.")
+    replayed: bool = strawberry.field(default=False, description=REPLAYED)
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="What to mend; empty when all went well."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.payloads import IDEMPOTENCY_KEY
 from gateway.scalars import BigInt, Sha256
 
 
@@ -27,6 +28,7 @@ class CreateUploadInput:
         default=False,
         description="Send it in parts: for files over 5 GiB, and to go on after a crash.",
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A part as its sender knows it.")

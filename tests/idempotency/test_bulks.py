@@ -37,6 +37,15 @@ mutation ($inputs: [CreateDocumentInput!]!, $onError: OnError! = CONTINUE) {{
   }}
 }}
 """
+_STATUS_PAYLOAD = f"node {{ id ... on BucketObject {{ status version }} }} {_PAYLOAD}"
+STATUS = f"""
+mutation ($input: UpdateStatusInput!) {{ updateStatus(input: $input) {{ {_STATUS_PAYLOAD} }} }}
+"""
+STATUSES = f"""
+mutation ($inputs: [UpdateStatusInput!]!) {{
+  updateStatuses(inputs: $inputs) {{ results {{ {_STATUS_PAYLOAD} }} succeeded failed }}
+}}
+"""
 REUSED = [("IDEMPOTENCY_REUSED", ["idempotencyKey"])]
 
 
@@ -301,3 +310,21 @@ async def test_documents_have_keys_of_their_own(client: Client) -> None:
 
     assert replayed(second) == [False, True]
     assert len((await client.stored())["documents"]) == 2
+
+
+async def test_statuses_have_keys_of_their_own(client: Client) -> None:
+    made = await new_object(client, await new_bucket(client))
+    a, b, c = (
+        {"id": made["id"], "status": status, "idempotencyKey": key}
+        for key, status in (("a", "QUEUED"), ("b", "IN_PROGRESS"), ("c", "COMPLETED"))
+    )
+
+    await mutate(client, STATUSES, inputs=[a, b])
+    second = await mutate(client, STATUSES, inputs=[a, b, c])
+    alone = await mutate(client, STATUS, input=c)
+    other = await mutate(client, STATUSES, inputs=[a | {"status": "FAILED"}])
+
+    assert (replayed(second), codes(second)) == ([True, True, False], [[], [], []])
+    assert [each["node"]["status"] for each in second["results"]] == ["COMPLETED"] * 3
+    assert alone == second["results"][2] | {"replayed": True}
+    assert codes(other) == [["IDEMPOTENCY_REUSED"]]

@@ -111,6 +111,20 @@ MUTATIONS: dict[str, tuple[str, Build]] = {
         with_input("patchDocument", "PatchDocumentInput", "document { id version }"),
         lambda world: {"id": world.document, "metadata": {"n": 2}},
     ),
+    "createUpload": (
+        with_input("createUpload", "CreateUploadInput", "upload { id status }"),
+        lambda world: {
+            "bucketId": world.bucket["id"],
+            "filename": "a.txt",
+            "contentType": "text/plain",
+            "fileSizeBytes": 5,
+            "multipart": True,
+        },
+    ),
+    "updateStatus": (
+        with_input("updateStatus", "UpdateStatusInput", "node { id ... on Document { version } }"),
+        lambda world: {"id": world.document, "status": "QUEUED", "expectedVersion": 1},
+    ),
     "createNamespace": (
         with_input("createNamespace", "CreateNamespaceInput", "namespace { id }"),
         lambda world: {"namespaceName": f"beside-{world.bucket['id']}"},
