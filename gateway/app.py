@@ -18,6 +18,7 @@ from gateway.database import migrate
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.events.cursors import EventCursors
+from gateway.events.following import Follows
 from gateway.events.sequencer import Sequencer
 from gateway.fetching.addresses import Addresses
 from gateway.fetching.fetcher import Fetcher
@@ -26,8 +27,12 @@ from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
 from gateway.http.headers import harden
 from gateway.http.health import Check, health_routes
+from gateway.http.live.admission import Admission
+from gateway.http.live.key_watch import KeyWatch
+from gateway.http.live.open_connections import OpenConnections
+from gateway.http.live.parts import LiveParts
+from gateway.http.live.rules import LiveRules
 from gateway.http.persisted import PersistedTexts
-from gateway.http.sockets import close_sockets_at_end
 from gateway.http.view import View
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
@@ -45,11 +50,17 @@ from gateway.trusted import TrustedDocument, read_trusted
 
 GRAPHQL = "/graphql"
 SCHEMA = web.AppKey("schema", GatewaySchema)
+CONNECTIONS = web.AppKey("connections", OpenConnections)
 MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context")
 
 
-def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web.Application:
+def make_app(
+    *, settings: Settings, database: Database, blobs: BlobStore, follows: Follows | None = None
+) -> web.Application:
     """Return the gateway as an application that is ready to be run.
+
+    Args:
+        follows: Runs subscriptions; without it there are none.
 
     Raises:
         InvalidSetting: The trusted documents cannot be read.
@@ -96,13 +107,16 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
                 ) from error
 
     async def background(_: web.Application) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each.run()) for each in (housekeeper, sequencer)]
+        tasks = [asyncio.create_task(each.run()) for each in (housekeeper, sequencer, key_watch)]
         yield
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         await authenticator.close()
+
+    async def drain(_: web.Application) -> None:
+        await connections.drain(settings.drain_s)
 
     app = web.Application(client_max_size=settings.max_body_bytes)
     app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors)
@@ -112,21 +126,27 @@ def make_app(*, settings: Settings, database: Database, blobs: BlobStore) -> web
     persisted = PersistedTexts(
         schema, trusted={id_: document.text for id_, document in trusted.items()}
     )
-    endpoint = View(
-        schema,
-        authenticator,
-        make_context,
-        persisted,
-        max_message_bytes=settings.max_message_bytes,
+    rules = _live_rules(settings)
+    app[CONNECTIONS] = connections = OpenConnections(rules)
+    key_watch = KeyWatch(database, authenticator, connections, every_s=rules.recheck_s)
+    parts = LiveParts(
+        schema=schema,
+        authenticator=authenticator,
+        make_context=make_context,
+        persisted=persisted,
+        follows=follows,
+        connections=connections,
+        admission=Admission(rules.subscribes_per_s),
+        rules=rules,
     )
-    app.router.add_route("*", GRAPHQL, endpoint)
+    app.router.add_route("*", GRAPHQL, View(parts).answer)
     app.router.add_get("/", _to_graphiql)
     if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
         app.add_routes(blob_routes(blobs))
     app.add_routes(health_routes(_readiness(database, blobs)))
     app.on_startup.extend((load_cursors, plan_ahead))
     app.cleanup_ctx.append(background)
-    close_sockets_at_end(app)
+    app.on_shutdown.append(drain)
     harden(app)
     return app
 
@@ -159,6 +179,16 @@ def _query_limits(settings: Settings) -> QueryLimits:
         directives=settings.max_directives,
         repeated_keys=settings.max_repeated_keys,
         list_items=settings.max_list_items,
+    )
+
+
+def _live_rules(settings: Settings) -> LiveRules:
+    return LiveRules(
+        message_bytes=settings.max_message_bytes,
+        operations_per_socket=settings.max_operations_per_socket,
+        connections_per_key=settings.max_connections_per_key,
+        subscriptions_per_key=settings.max_subscriptions_per_key,
+        subscribes_per_s=settings.max_subscribes_per_s,
     )
 
 

@@ -34,8 +34,6 @@ class Context:
     authenticator: Authenticator
     cursors: EventCursors
     housekeeper: Housekeeper
-    # What a socket sent in connection_init; the view authenticates it there.
-    connection_params: object = None
     # What the header Idempotency-Key says.
     idempotency_key: str | None = None
     # The run of a mutation that has a key.

@@ -161,6 +161,13 @@ class GatewaySchema(strawberry.Schema):
             return None
         return await operation.run(variables, context, self.plans)
 
+    def type_of(self, text: str, name: str | None) -> OperationType | None:
+        """Return the type of the operation that a request asks for; None if it cannot be told."""
+        try:
+            return self.texts.find(text).definition(name).operation
+        except (GraphQLError, BadUserInput):
+            return None
+
     def forget_plans(self) -> None:
         """Drop all plans that are kept; each is made anew when it is needed."""
         self.plans.clear()

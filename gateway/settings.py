@@ -116,6 +116,21 @@ class Settings:
     )
     max_body_bytes: int = _setting(16 * 1024 * 1024, "size of a request's body, at most")
     max_message_bytes: int = _setting(1024 * 1024, "size of one message on a websocket, at most")
+    max_operations_per_socket: int = _setting(
+        100, "operations that run on one websocket at the same time, at most"
+    )
+    max_connections_per_key: int = _setting(
+        10_000, "websockets and event streams that are open with one API key, at most"
+    )
+    max_subscriptions_per_key: int = _setting(
+        20_000, "subscriptions that run with one API key, at most"
+    )
+    max_subscribes_per_s: int = _setting(
+        1000, "subscriptions that may begin in a second; more wait for their turn"
+    )
+    drain_s: int = _setting(
+        10, "seconds over which open websockets and event streams are closed at the end, at most"
+    )
     max_document_characters: int = _setting(128 * 1024, "length of a document, at most")
     max_tokens: int = _setting(5000, "tokens of a document, at most")
     max_definitions: int = _setting(50, "operations and fragments of a document, at most")

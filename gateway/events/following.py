@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from graphql import GraphQLError
 
 from gateway.context import Context
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, LimitExceeded, Unavailable
+
+# Who is ended by one of these may resume at once: the client is told so.
+MAY_COME_AGAIN = (Unavailable, LimitExceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Sink(Protocol):
         """End the subscription well; nothing follows."""
 
     def fail(self, error: GatewayError) -> None:
-        """Tell the client that it cannot go on: the socket is closed, the answer as SSE ended."""
+        """Tell the client that it cannot go on: the socket is closed, the answer as SSE ended.
+
+        Args:
+            error: One of ``MAY_COME_AGAIN``, or a fault of ours, which is logged.
+        """
 
 
 class Following(Protocol):
@@ -71,9 +78,15 @@ class Follows(Protocol):
         *,
         after: str | None = None,
     ) -> Following | list[GraphQLError]:
-        """Start the subscription operation of a document, or return why it cannot start.
+        """Start the subscription operation of a document.
+
+        The sink may be called before this returns, also ``complete``. Who asks is never cancelled
+        meanwhile: what follows a client that is gone by then is stopped afterwards.
 
         Args:
             name: Of the operation; None if there is one only.
             after: The cursor to resume after, in place of the argument: ``Last-Event-ID`` of SSE.
+
+        Returns:
+            What follows now; or why nothing does, each error with its code.
         """

@@ -26,7 +26,8 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.http import strict_json
-from gateway.http.media_types import RESPONSE_JSON
+from gateway.http.event_streams import events
+from gateway.http.media_types import EVENTS, RESPONSE_JSON
 
 BAD_REQUEST = 400
 # What the endpoint depends on besides the URL; it matters to caches of GET.
@@ -63,30 +64,46 @@ class Refused(Exception):
 
 def finished(body: bytes, media_type: str) -> web.Response:
     """Return an answer that is written already."""
+    if media_type is EVENTS:
+        body = events.only_result(body)
     return web.Response(body=body, headers={CONTENT_TYPE: media_type})
+
+
+def is_refused(result: ExecutionResult) -> bool:
+    """Tell whether an operation was refused before it was executed."""
+    # Only what was executed has a place in the answer to tell of.
+    errors = result.errors or []
+    return result.data is None and bool(errors) and all(not each.path for each in errors)
+
+
+def body_of(result: ExecutionResult) -> bytes:
+    """Return the result of an operation as JSON."""
+    answer: dict[str, Any] = {} if is_refused(result) else {"data": result.data}
+    if result.errors:
+        answer["errors"] = [each.formatted for each in result.errors]
+    if result.extensions:
+        answer["extensions"] = result.extensions
+    return strict_json.encode(answer)
 
 
 def of_result(result: ExecutionResult, media_type: str) -> web.Response:
     """Return the answer of an operation that was executed, or refused before that."""
-    errors = result.errors or []
-    # Only what was executed has a place in the answer to tell of.
-    is_refused = result.data is None and bool(errors) and all(not each.path for each in errors)
-    answer: dict[str, Any] = {} if is_refused else {"data": result.data}
-    if errors:
-        answer["errors"] = [each.formatted for each in errors]
-    if result.extensions:
-        answer["extensions"] = result.extensions
-    response = finished(strict_json.encode(answer), media_type)
-    if is_refused and media_type is RESPONSE_JSON:
+    response = finished(body_of(result), media_type)
+    if is_refused(result) and media_type is RESPONSE_JSON:
+        errors = result.errors or []
         code = (errors[0].extensions or {}).get("code")
         response.set_status(_STATUS.get(str(code), BAD_REQUEST))
     return response
 
 
+def error_of(failure: RequestFailure) -> GraphQLError:
+    """Return the error by which a failure of the whole request is shown."""
+    return GraphQLError(failure.message, original_error=failure)
+
+
 def of_failure(failure: RequestFailure, media_type: str) -> web.Response:
     """Return the answer to a request that does not reach the schema."""
-    error = GraphQLError(failure.message, original_error=failure)
-    response = finished(strict_json.encode({"errors": [error.formatted]}), media_type)
+    response = finished(strict_json.encode({"errors": [error_of(failure).formatted]}), media_type)
     response.set_status(_STATUS.get(failure.code, BAD_REQUEST))
     if isinstance(failure, Unauthenticated):
         response.headers[WWW_AUTHENTICATE] = "Bearer"
@@ -120,7 +137,7 @@ def too_large(most_bytes: int) -> RequestFailure:
     )
 
 
-def varying(response: web.Response) -> web.Response:
+def varying(response: web.StreamResponse) -> web.StreamResponse:
     """Say what else than the URL decided an answer to GET."""
     response.headers[VARY] = _VARIES
     return response

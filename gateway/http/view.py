@@ -1,92 +1,60 @@
-"""The GraphQL endpoint: HTTP and websocket requests into the schema, its answers out."""
+"""The GraphQL endpoint: requests into the schema, its answers out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeGuard
 
-from aiohttp import ClientConnectionResetError, web
+from aiohttp import web
 from aiohttp.hdrs import ACCEPT, ALLOW
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
-from strawberry.aiohttp.views import AiohttpWebSocketAdapter, GraphQLView
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http.exceptions import WebSocketDisconnected
+from graphql import OperationType as AskedType
+from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
-from strawberry.types.unset import UNSET
 
-from gateway.caller import Caller
 from gateway.context import Context
 from gateway.errors import RequestFailure
-from gateway.http import answers, strict_json
+from gateway.http import answers
 from gateway.http.answers import Refused
-from gateway.http.media_types import JSON, answer_type
-from gateway.http.persisted import PersistedTexts
+from gateway.http.event_streams import stream
+from gateway.http.live.parts import LiveParts
+from gateway.http.media_types import EVENTS, JSON, answer_type, wants_events
 from gateway.http.requests import Asked, check_body_type, read_body, read_url
-from gateway.namespaces.authentication import Authenticator
+from gateway.http.sockets.opening import serve_socket, wants_socket
 from gateway.planner.outcome import Outcome
-from gateway.schema import GatewaySchema
 
 logger = logging.getLogger(__name__)
-
-MakeContext = Callable[[Caller], Context]
 
 METHODS = "GET, HEAD, POST, OPTIONS"
 _TAKEN_BY_GET = frozenset({OperationType.QUERY})
 _TAKEN_BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
 
-class _TextSockets(AiohttpWebSocketAdapter):
-    """Sends text frames: orjson makes bytes, and clients refuse binary frames."""
+class View:
+    """The endpoint: HTTP is answered here, websockets and event streams by their folders."""
 
-    async def send_json(self, message: Any) -> None:
-        try:
-            await self.ws.send_str(strict_json.encode(message).decode())
-        except (RuntimeError, ClientConnectionResetError) as error:
-            raise WebSocketDisconnected from error
+    def __init__(self, parts: LiveParts) -> None:
+        self._parts = parts
+        self._schema = parts.schema
+        self._page = get_graphql_ide_html("graphiql")
 
-
-class View(GraphQLView[Context, Outcome | None]):
-    """Strawberry's view for sockets; HTTP is answered here.
-
-    Args:
-        max_message_bytes: Of one message on a socket.
-    """
-
-    websocket_adapter_class = _TextSockets
-
-    def __init__(
-        self,
-        schema: GatewaySchema,
-        authenticator: Authenticator,
-        make_context: MakeContext,
-        persisted: PersistedTexts,
-        *,
-        max_message_bytes: int,
-    ) -> None:
-        super().__init__(schema, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
-        self._gateway_schema = schema
-        self._persisted = persisted
-        self._authenticator = authenticator
-        self._make_context = make_context
-        self._max_message_bytes = max_message_bytes
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever goes wrong is told as GraphQL tells errors."""
-        if self.is_websocket_request(request):
-            return await self.run(request=request)
         if _wants_page(request):
-            page = await self.render_graphql_ide(request)
-            page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
-            return page
-        accept = request.headers.getall(ACCEPT, ())
-        media_type = answer_type(accept[0] if len(accept) == 1 else ", ".join(accept))
+            return self._graphiql()
+        accepts = request.headers.getall(ACCEPT, ())
+        accept = accepts[0] if len(accepts) == 1 else ", ".join(accepts)
+        media_type = answer_type(accept)
         try:
-            response = await self._answer(request, media_type)
+            if wants_socket(request):
+                return await serve_socket(request, self._parts)
+            if wants_events(accept) and request.method in ("GET", "POST"):
+                response = await self._answer(request, EVENTS)
+            else:
+                response = await self._answer(request, media_type)
         except RequestFailure as failure:
             response = answers.of_failure(failure, media_type or JSON)
         except Refused as refused:
@@ -104,7 +72,7 @@ class View(GraphQLView[Context, Outcome | None]):
             response.force_close()
         return response if request.method == "POST" else answers.varying(response)
 
-    async def _answer(self, request: web.Request, media_type: str | None) -> web.Response:
+    async def _answer(self, request: web.Request, media_type: str | None) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return answers.allowed(METHODS)
         if request.method not in ("GET", "HEAD", "POST"):
@@ -121,14 +89,17 @@ class View(GraphQLView[Context, Outcome | None]):
         is_post = request.method == "POST"
         if is_post:
             check_body_type(request)
-        context = await self.get_context(request, None)  # the key before the body
+        context = await self._context(request)  # the key before the body
         asked = await read_body(request) if is_post else read_url(request)
-        text = self._persisted.text_of(asked.query, asked.extensions)
+        text = self._parts.persisted.text_of(asked.query, asked.extensions)
         if not text:
             raise Refused("query is missing; it has to be a document of GraphQL")
+        follows = self._parts.follows
+        if media_type is EVENTS and follows and self._is_subscription(text, asked.name):
+            return await stream.answer(request, self._parts, follows, text, asked, context)
         outcome = None
         if is_post:
-            quick = await self._gateway_schema.answer(text, asked.variables, asked.name, context)
+            quick = await self._schema.answer(text, asked.variables, asked.name, context)
             if isinstance(quick, bytes):
                 return answers.finished(quick, media_type)
             outcome = quick
@@ -146,7 +117,7 @@ class View(GraphQLView[Context, Outcome | None]):
     ) -> web.Response:
         """Answer on the long road."""
         try:
-            result = await self.schema.execute(
+            result = await self._schema.execute(
                 text,
                 asked.variables,
                 context,
@@ -161,49 +132,24 @@ class View(GraphQLView[Context, Outcome | None]):
                 ) from error
             raise Refused(
                 "a subscription is asked for on a websocket, by the protocol"
-                f" {GRAPHQL_TRANSPORT_WS_PROTOCOL}"
+                f" {GRAPHQL_TRANSPORT_WS_PROTOCOL}, or with Accept: text/event-stream"
             ) from error
         return answers.of_result(result, media_type)
 
-    async def get_context(
-        self, request: web.Request, response: web.Response | web.WebSocketResponse | None
-    ) -> Context:
-        """Return the request's context; a socket names its caller later, in connection_init."""
-        if isinstance(response, web.WebSocketResponse):
-            return self._make_context(Caller.nobody())
-        caller = await self._authenticator.authenticate(
+    def _is_subscription(self, text: str, name: str | None) -> bool:
+        return self._schema.type_of(text, name) is AskedType.SUBSCRIPTION
+
+    def _graphiql(self) -> web.Response:
+        headers = {"Content-Security-Policy": "frame-ancestors 'none'"}
+        return web.Response(text=self._page, content_type="text/html", headers=headers)
+
+    async def _context(self, request: web.Request) -> Context:
+        caller = await self._parts.authenticator.authenticate(
             request.headers.get("Authorization"), request.headers.get("X-Namespace")
         )
-        context = self._make_context(caller)
+        context = self._parts.make_context(caller)
         context.idempotency_key = request.headers.get("Idempotency-Key")
         return context
-
-    async def on_ws_connect(self, context: Context) -> Any:
-        """Authenticate a socket by the payload of its connection_init."""
-        try:
-            context.caller = await self._authenticator.authenticate_payload(
-                context.connection_params
-            )
-        except RequestFailure as failure:
-            raise ConnectionRejectionError({"code": failure.code}) from failure
-        return UNSET  # a bare connection_ack
-
-    def is_websocket_request(self, request: web.Request) -> TypeGuard[web.Request]:
-        """Tell whether a request opens a socket, without building a response to find out."""
-        return "Upgrade" in request.headers and super().is_websocket_request(request)
-
-    async def create_websocket_response(
-        self, request: web.Request, subprotocol: str | None
-    ) -> web.WebSocketResponse:
-        """Open a socket; a message beyond the limit closes it with 1009."""
-        protocols = [subprotocol] if subprotocol else []
-        socket = web.WebSocketResponse(protocols=protocols, max_msg_size=self._max_message_bytes)
-        await socket.prepare(request)
-        return socket
-
-    def decode_json(self, data: str | bytes) -> object:
-        """Read a message of a socket."""
-        return strict_json.decode(data)
 
 
 def _wants_page(request: web.Request) -> bool:

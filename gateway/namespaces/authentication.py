@@ -145,6 +145,8 @@ class Authenticator:
         self._look_ups: OrderedDict[tuple[bytes, str], _LookUp] = OrderedDict()
         self._uses_noted_at: OrderedDict[str, float] = OrderedDict()
         self._writes: set[asyncio.Task[None]] = set()
+        # Set when a change of keys has been committed here.
+        self.changed = asyncio.Event()
 
     async def authenticate(self, authorization: str | None, namespace: str | None) -> Caller:
         """Return the caller who shows these.
@@ -203,7 +205,7 @@ class Authenticator:
                 ' {"Authorization": "Bearer sk_…", "X-Namespace": "…"}'
             )
         return await self.authenticate(
-            _text_in(payload or {}, "Authorization", "authorization"),
+            authorization_in(payload),
             _text_in(payload or {}, "X-Namespace", "x-namespace", "namespace"),
         )
 
@@ -211,6 +213,7 @@ class Authenticator:
         """Look every key up anew; to be called when a change of keys has been committed here."""
         self._known.clear()
         self._look_ups.clear()
+        self.changed.set()
 
     async def close(self) -> None:
         """Return when what is still to be noted is written."""
@@ -286,6 +289,20 @@ class Authenticator:
         with suppress(Unavailable):  # a minute later it is tried again
             async with self._database.connection() as connection:
                 await connection.execute(statement.sql, *statement.arguments({"id": key_id}))
+
+
+def authorization_in(payload: dict[str, object] | None) -> str | None:
+    """Return what the payload of a socket's ``connection_init`` shows as ``Authorization``."""
+    return _text_in(payload or {}, "Authorization", "authorization")
+
+
+def secret_digest_in(authorization: str | None) -> bytes:
+    """Return the digest of the secret that is shown, which is known by it as long as it works.
+
+    Raises:
+        Unauthenticated: No secret is shown.
+    """
+    return digest(_secret_in(authorization))
 
 
 async def _answer_of(look_up: _LookUp) -> _Found | None:

@@ -76,7 +76,7 @@ async def test_answers_in_the_type_that_is_wanted(
 @pytest.mark.parametrize(
     "accept",
     [
-        "text/event-stream",
+        "text/event-stream;q=0",
         "multipart/mixed",
         "text/html",
         "application/xml, text/*",
@@ -381,7 +381,8 @@ async def test_a_subscription_has_its_own_transport(served: Served) -> None:
 
         assert status == 400
         assert error(answer)[1] == (
-            "a subscription is asked for on a websocket, by the protocol graphql-transport-ws"
+            "a subscription is asked for on a websocket, by the protocol graphql-transport-ws,"
+            " or with Accept: text/event-stream"
         )
 
 

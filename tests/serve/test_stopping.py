@@ -104,7 +104,10 @@ async def test_both_signals_end_it_in_order_and_the_next_start_goes_on(state_fol
             farewell = await socket.receive()
 
         # Nobody waits for clients that would keep their sockets open for days.
-        assert (farewell.type, farewell.data) == (WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+        assert (farewell.type, farewell.data) == (
+            WSMsgType.CLOSE,
+            aiohttp.WSCloseCode.SERVICE_RESTART,
+        )
         assert second.process.wait(DEADLINE_S) == 0
         assert second.complaint == ""
         assert not second.ready_file.exists()

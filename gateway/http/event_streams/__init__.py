@@ -1,0 +1,1 @@
+"""GraphQL over SSE, each operation on a connection of its own, for clients without websockets."""

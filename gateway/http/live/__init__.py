@@ -1,0 +1,1 @@
+"""Connections that stay open: what sockets and answers as SSE have in common."""

@@ -1,0 +1,1 @@
+"""graphql-transport-ws: the protocol in which clients ask and subscribe on a websocket."""
