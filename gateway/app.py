@@ -55,12 +55,18 @@ MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context
 
 
 def make_app(
-    *, settings: Settings, database: Database, blobs: BlobStore, follows: Follows | None = None
+    *,
+    settings: Settings,
+    database: Database,
+    blobs: BlobStore,
+    follows: Follows | None = None,
+    live_rules: LiveRules | None = None,
 ) -> web.Application:
     """Return the gateway as an application that is ready to be run.
 
     Args:
         follows: Runs subscriptions; without it there are none.
+        live_rules: In place of those that settings make.
 
     Raises:
         InvalidSetting: The trusted documents cannot be read.
@@ -126,7 +132,7 @@ def make_app(
     persisted = PersistedTexts(
         schema, trusted={id_: document.text for id_, document in trusted.items()}
     )
-    rules = _live_rules(settings)
+    rules = live_rules or _live_rules(settings)
     app[CONNECTIONS] = connections = OpenConnections(rules)
     key_watch = KeyWatch(database, authenticator, connections, every_s=rules.recheck_s)
     parts = LiveParts(

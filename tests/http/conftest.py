@@ -11,12 +11,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 
-from gateway.app import SCHEMA, make_app
+from gateway.app import CONNECTIONS, SCHEMA, make_app
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
 from gateway.database.pool import Database
+from gateway.http.live.open_connections import OpenConnections
 from gateway.namespaces.first_key import ensure_default
 from gateway.schema import GatewaySchema
 from gateway.settings import Settings
@@ -31,6 +32,7 @@ class Served:
     session: aiohttp.ClientSession
     blob_folder: Path
     schema: GatewaySchema
+    connections: OpenConnections
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,7 +47,7 @@ class Served:
             return answer.status, await answer.json()
 
 
-Serving = Callable[[Settings], AbstractAsyncContextManager[Served]]
+Serving = Callable[..., AbstractAsyncContextManager[Served]]
 
 
 @pytest.fixture
@@ -61,12 +63,27 @@ async def served(serving: Serving) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def serve(database: Database, folder: Path, settings: Settings) -> AsyncIterator[Served]:
+async def run(app: web.Application) -> AsyncIterator[str]:
+    """Listen as `gateway serve` does; give the address. aiohttp's test server cancels handlers."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def serve(
+    database: Database, folder: Path, settings: Settings, **parts: Any
+) -> AsyncIterator[Served]:
     """Serve a database; its first key, made here, may use all namespaces."""
     first = await ensure_default(database, folder / "dev-key")
     signer = UrlSigner(b"k" * 32, public_url="http://gateway")
     blobs = LocalBlobStore(folder / "blobs", signer)
-    app = make_app(settings=settings, database=database, blobs=blobs)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        url = str(server.make_url("")).rstrip("/")
-        yield Served(url, first.secret, session, folder / "blobs", app[SCHEMA])
+    app = make_app(settings=settings, database=database, blobs=blobs, **parts)
+    async with run(app) as url, aiohttp.ClientSession() as session:
+        yield Served(url, first.secret, session, folder / "blobs", app[SCHEMA], app[CONNECTIONS])

@@ -108,7 +108,7 @@ class Connection:
                 self.outlet.write(frames.close(message.data or 1000, ""))
         finally:
             self._leave()
-        await self._finish_changes()
+            await self._finish_changes()
 
     def close(self, farewell: Farewell) -> None:
         """Tell the client to go, and end when it has answered, or does not for too long."""
