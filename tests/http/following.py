@@ -55,9 +55,9 @@ class Told:
     def __init__(self) -> None:
         self.published: list[Message] = []
         self.followers: list[Follower] = []
-        # What is done before the follower is handed out, or in place of that.
-        self.at_start: Callable[[Follower], None] = lambda _: None
         self.refusal: list[GraphQLError] | GatewayError | None = None
+        # What is done before the follower is handed out, and until when that takes.
+        self.at_start: Callable[[Follower], None] = lambda _: None
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -80,12 +80,12 @@ class Told:
         }
         follower = Follower(self, sink, asked)
         self.followers.append(follower)
-        await self.gate.wait()
         if isinstance(self.refusal, GatewayError):
             raise self.refusal
         if self.refusal is not None:
             return self.refusal
         self.at_start(follower)
+        await self.gate.wait()
         return follower
 
     def publish(self, *values: Any) -> None:

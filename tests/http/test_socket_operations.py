@@ -399,7 +399,7 @@ async def test_one_that_cannot_go_on_closes_the_socket(
 
 async def test_subscriptions_begin_at_a_steady_rate(serving: Serving, told: Told) -> None:
     """In the order they came, so that nobody waits for good."""
-    rules = LiveRules(subscribes_per_s=20)
+    rules = LiveRules(subscribes_per_s=5)
     async with (
         serving(Settings(), follows=told, live_rules=rules) as served,
         served.session.ws_connect(f"{served.url}/graphql", protocols=[SUBPROTOCOL]) as ws,

@@ -155,7 +155,7 @@ class OpenConnections:
         await self._until_empty(ends_at - loop.time())
         for each in list(self._beats_at):
             each.close(RESTART)
-        await self._until_empty(self._rules.farewell_s)
+        await self._until_empty(2 * self._rules.farewell_s)
 
     async def _until_empty(self, most_s: float) -> None:
         if self._beats_at:

@@ -85,9 +85,8 @@ class Operation:
     def refuse(self, errors: Sequence[GraphQLError]) -> None:
         """Tell why nothing is executed."""
         if not self._is_over:
-            self._end()
             told = [each.formatted for each in errors]
-            self._connection.write(frames.errors(self.id, told))
+            self._end(frames.errors(self.id, told))
 
     # the sink
 
@@ -104,8 +103,7 @@ class Operation:
     def complete(self) -> None:
         """End the subscription well."""
         if not self._is_over:
-            self._end()
-            self._connection.write(frames.complete(self.id))
+            self._end(frames.complete(self.id))
 
     def fail(self, error: GatewayError) -> None:
         """Close the socket: the client comes again and resumes, or tells its user."""
@@ -166,8 +164,7 @@ class Operation:
 
     def _finish(self, json: bytes) -> None:
         if not self._is_over:
-            self._end()
-            self._connection.write(frames.only_result(self._before, self.id, json))
+            self._end(frames.only_result(self._before, self.id, json))
 
     async def _follow(self, follows: Follows, text: str, asked: Asked) -> None:
         """Begin a subscription."""
@@ -187,8 +184,10 @@ class Operation:
             if self._is_drained_early:
                 found.drained()
 
-    def _end(self) -> None:
+    def _end(self, last: bytes = b"") -> None:
         self._is_over = True
+        if last:
+            self._connection.write(last)
         if self._is_counted:
             self._client.use.end_subscription()
         self._connection.forget(self)
