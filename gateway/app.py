@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -19,6 +18,7 @@ from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.events.cursors import EventCursors
 from gateway.events.following import Follows
+from gateway.events.hub import Hub
 from gateway.events.sequencer import Sequencer
 from gateway.fetching.addresses import Addresses
 from gateway.fetching.fetcher import Fetcher
@@ -46,6 +46,7 @@ from gateway.settings import (
     read_ports,
     read_schemes,
 )
+from gateway.tasks import end
 from gateway.trusted import TrustedDocument, read_trusted
 
 GRAPHQL = "/graphql"
@@ -65,7 +66,7 @@ def make_app(
     """Return the gateway as an application that is ready to be run.
 
     Args:
-        follows: Runs subscriptions; without it there are none.
+        follows: Runs subscriptions, in place of the hub.
         live_rules: In place of those that settings make.
 
     Raises:
@@ -113,12 +114,11 @@ def make_app(
                 ) from error
 
     async def background(_: web.Application) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each.run()) for each in (housekeeper, sequencer, key_watch)]
+        workers = (housekeeper, sequencer, hub, key_watch)
+        tasks = [asyncio.create_task(each.run()) for each in workers]
         yield
         for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
         await authenticator.close()
 
     async def drain(_: web.Application) -> None:
@@ -127,6 +127,13 @@ def make_app(
     app = web.Application(client_max_size=settings.max_body_bytes)
     app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors)
     app[MAKE_CONTEXT] = make_context
+    hub = Hub(
+        database,
+        cursors,
+        schema.subscribe_by,
+        schema.tell_errors,
+        most_bytes=settings.event_ring_bytes,
+    )
     if settings.trusted_documents_only:
         schema.answer_only(document.text for document in trusted.values())
     persisted = PersistedTexts(
@@ -140,7 +147,7 @@ def make_app(
         authenticator=authenticator,
         make_context=make_context,
         persisted=persisted,
-        follows=follows,
+        follows=follows or hub,
         connections=connections,
         admission=Admission(rules.subscribes_per_s),
         rules=rules,

@@ -26,6 +26,7 @@ from gateway.documents.queries import DocumentQueries
 from gateway.errors import BadUserInput, GatewayError, NotTrusted
 from gateway.events.cursors import EventCursor, EventCursors
 from gateway.events.scalar import event_cursor
+from gateway.events.subscriptions import EventSubscriptions
 from gateway.lineage.queries import LineageQueries
 from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
@@ -76,6 +77,11 @@ class Mutation(
     UploadMutations,
     StatusMutations,
 ):
+    pass
+
+
+@strawberry.type(description="Everything that can be followed.")
+class Subscription(EventSubscriptions):
     pass
 
 
@@ -168,6 +174,55 @@ class GatewaySchema(strawberry.Schema):
         except (GraphQLError, BadUserInput):
             return None
 
+    def subscribe_by(
+        self, text: str, variables: dict[str, Any], name: str | None, context: Context
+    ) -> PlanExecutor | list[GraphQLError]:
+        """Return what executes a subscription event by event, or why nothing does."""
+        errors: list[GraphQLError]
+        try:
+            errors = self._problems(text, variables, name)
+        except GraphQLError as error:
+            errors = [error]
+        if not errors:
+            executor = self.execution_context_class.build(
+                self._schema,
+                self.texts.find(text).document,
+                context_value=context,
+                raw_variable_values=variables,
+                operation_name=name,
+            )
+            if isinstance(executor, PlanExecutor):
+                return executor
+            errors = executor if isinstance(executor, list) else []
+        self.tell_errors(errors)
+        return errors
+
+    def _problems(
+        self, text: str, variables: dict[str, Any], name: str | None
+    ) -> list[GraphQLError]:
+        """Return what keeps a document's operation from being followed.
+
+        Raises:
+            GraphQLError: the text is no GraphQL, or too long to tell.
+        """
+        if not self.answers(text):
+            return [_told(NotTrusted())]
+        prepared = self.texts.find(text)
+        if prepared.errors:
+            return list(prepared.errors)
+        try:
+            operation = prepared.definition(name)
+            if operation.operation is not OperationType.SUBSCRIPTION:
+                raise BadUserInput(f"a {operation.operation.value} cannot be followed")
+        except BadUserInput as failure:
+            return [_told(failure)]
+        beyond = prepared.excess(name, variables)
+        return [beyond] if beyond else []
+
+    def tell_errors(self, errors: list[GraphQLError]) -> None:
+        """Give each error of a subscription its code, in place; hide the text of faults of ours."""
+        _tell(errors, is_request_error=True)
+
     def forget_plans(self) -> None:
         """Drop all plans that are kept; each is made anew when it is needed."""
         self.plans.clear()
@@ -217,15 +272,19 @@ class GatewaySchema(strawberry.Schema):
     ) -> None:
         """Give each error its code, in place; log a fault of ours whole and hide its text."""
         is_request_error = execution_context is not None and execution_context.result is None
-        for index, error in enumerate(errors):
-            if _is_fault(error):
-                logger.error("unexpected error at %s", error.path, exc_info=error.original_error)
-                errors[index] = _hidden(error)
-            elif "code" not in (error.extensions or {}):
-                error.extensions = {
-                    **(error.extensions or {}),
-                    "code": _code(error, is_request_error),
-                }
+        _tell(errors, is_request_error=is_request_error)
+
+
+def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
+    for index, error in enumerate(errors):
+        if _is_fault(error):
+            logger.error("unexpected error at %s", error.path, exc_info=error.original_error)
+            errors[index] = _hidden(error)
+        elif "code" not in (error.extensions or {}):
+            error.extensions = {
+                **(error.extensions or {}),
+                "code": _code(error, is_request_error),
+            }
 
 
 def _told(failure: GatewayError) -> GraphQLError:
@@ -265,6 +324,7 @@ def make_schema(
         cursors=cursors,
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[FieldError, ConflictError],
         config=StrawberryConfig(scalar_map={**SCALARS, EventCursor: event_cursor(cursors)}),
     )

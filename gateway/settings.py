@@ -166,6 +166,9 @@ class Settings:
     event_retention_days: int = _setting(
         7, "days for which events are kept, so that a client can go on where it stopped"
     )
+    event_ring_bytes: int = _setting(
+        32 * 1024 * 1024, "size of the messages kept for slow subscribers and those who come back"
+    )
     fetch_connect_s: int = _setting(10, "seconds to look up a host and connect to it, at most")
     fetch_idle_s: int = _setting(30, "seconds without a byte until a fetch is given up")
     fetch_total_s: int = _setting(3600, "seconds for the whole of a fetch, at most")

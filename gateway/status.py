@@ -49,6 +49,15 @@ _UPLOAD = {
     Status.CANCELED: (),
 }
 
+# Where work comes to its end; only a new batch or a retry goes on from there.
+ENDS: Mapping[EntityKind, frozenset[Status]] = MappingProxyType(
+    {
+        EntityKind.OBJECT: frozenset(_ENDS),
+        EntityKind.DOCUMENT: frozenset(_ENDS),
+        EntityKind.UPLOAD: frozenset(_UPLOAD[Status.PENDING]),
+    }
+)
+
 TRANSITIONS: Mapping[EntityKind, Mapping[Status, tuple[Status, ...]]] = MappingProxyType(
     {
         EntityKind.BUCKET: MappingProxyType(_BUCKET),

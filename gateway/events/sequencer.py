@@ -15,6 +15,7 @@ import asyncpg
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.events import clearing
+from gateway.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +109,7 @@ class Sequencer:
         try:
             await self._sequence(connection)
         finally:
-            cleaning.cancel()
-            with suppress(asyncio.CancelledError):
-                await cleaning
+            await end(cleaning)
 
     async def _sequence(self, connection: asyncpg.Connection) -> None:
         loop = asyncio.get_running_loop()

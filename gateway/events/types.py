@@ -8,6 +8,7 @@ import strawberry
 
 from gateway.enums import EntityKind, EventKind, Status
 from gateway.events.cursors import EventCursor
+from gateway.events.log import Event
 from gateway.events.places import cursor_of_event
 from gateway.events.tables import EventRow
 from gateway.planner.declare import any_node, entity
@@ -16,6 +17,11 @@ from gateway.planner.node import Node
 
 @entity(EventRow, description="Something that happened to a bucket, an object, a document, …")
 class StatusEvent:
+    @classmethod
+    def is_type_of(cls, value: object, _: object) -> bool:
+        """Take as one what a subscription tells of."""
+        return isinstance(value, Event)
+
     cursor: EventCursor = cursor_of_event("Its place: pass it as `after` for what came later.")
     event: EventKind = strawberry.field(description="What happened.")
     kind: EntityKind = strawberry.field(description="To what kind of thing.")

@@ -38,8 +38,8 @@ class PlannedField(StrawberryField):
     """A field that the planner reads; at the root of a query it asks for rows."""
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """Ask for all rows; nested fields are never resolved."""
-        return Rows()
+        """Ask for all rows; take from an object that is known already what it says."""
+        return Rows() if source is None else getattr(source, self.python_name)
 
 
 def _planned(

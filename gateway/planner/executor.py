@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLList,
+    GraphQLObjectType,
     GraphQLOutputType,
     OperationType,
     get_named_type,
@@ -44,6 +45,13 @@ class Raw:
 
     def __init__(self, json: bytes) -> None:
         self.json = json
+
+
+class _Place(NamedTuple):
+    """What of graphql-core's info a plan depends on."""
+
+    parent_type: GraphQLObjectType
+    field_name: str
 
 
 class ReadContext(Protocol):
@@ -173,6 +181,16 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             plan = finish(query, builder.getters, shape, sites=selector.sites, keep=details)
             self.plans.keep(key, plan)
         return plan
+
+    def plan_of_listed(
+        self, parent: GraphQLObjectType, key: str, details: FieldDetailsList
+    ) -> ReadPlan:
+        """Return how a field of several objects is read for all of them, by one id of each."""
+        name = details[0].node.name.value
+        place = _Place(parent, name)
+        return self._plan(
+            parent.fields[name].type, details, place, Path(None, key, None), Rows.listed(())
+        )
 
     def _shape(self, nodes: Sequence[FieldNode]) -> Hashable:
         if self.operation.operation is not OperationType.MUTATION:

@@ -40,6 +40,11 @@ class ReadPlan:
     sites: tuple[Any, ...]
     keep: Any
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether the statement asks who the caller is, not only in which namespace."""
+        return any(each in self.getters for each in CALLER_GETTERS if each is not CALLER_GETTERS[0])
+
     def parameters(self, inputs: Inputs) -> list[Any]:
         """Return the statement's parameters for one execution."""
         for check in self.checks:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, Node, VariableNode
+from graphql import FragmentDefinitionNode, FragmentSpreadNode, Node, VariableNode
 from graphql.execution.values import VariableValues
 
 from gateway.planner.selection import shape_of
 
 
 def used_variables(
-    nodes: Iterable[FieldNode], fragments: Mapping[str, FragmentDefinitionNode]
+    nodes: Iterable[Node], fragments: Mapping[str, FragmentDefinitionNode]
 ) -> frozenset[str]:
     """Return the names of the variables in the nodes, and in all that is selected beneath them."""
     names: set[str] = set()

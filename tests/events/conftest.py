@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,6 +12,8 @@ import pytest
 
 from gateway.database.pool import Database
 from tests.conftest import Server, Shared
+from tests.events.following import Gateway, gateway_on
+from tests.events.world import ONE, OTHER, World
 
 Connect = Callable[..., Awaitable[asyncpg.Connection]]
 
@@ -65,3 +68,34 @@ async def sql(connect: Connect) -> asyncpg.Connection:
     for step in ("open_event_epoch()", "sequence_events(100)", "clear_event_outbox(100)"):
         await connection.fetchval(f"SELECT {step}")
     return connection
+
+
+@pytest.fixture
+async def worlds(connect: Connect) -> tuple[World, World]:
+    """Two namespaces with objects; what made them is in the log."""
+    made = []
+    for namespace_id in (ONE, OTHER):
+        world = World(await connect(None), namespace_id)
+        await world.make()
+        made.append(world)
+    one, other = made
+    await one.sql.fetchval("SELECT open_event_epoch()")
+    await one.sequence()
+    return one, other
+
+
+@pytest.fixture
+async def world(worlds: tuple[World, World]) -> World:
+    """The one of them in which subscribers of tests are."""
+    return worlds[0]
+
+
+@pytest.fixture
+async def gateway(
+    worlds: tuple[World, World],  # noqa: ARG001 - the log is empty before
+    database: Database,
+    tmp_path: Path,
+) -> AsyncIterator[Gateway]:
+    """A hub that runs."""
+    async with gateway_on(database, tmp_path) as gateway:
+        yield gateway

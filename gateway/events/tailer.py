@@ -1,0 +1,177 @@
+"""Follows the log of all namespaces, from its end on: one in each process does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import asyncpg
+
+from gateway.database.pool import Database
+from gateway.errors import GatewayError, Unavailable
+from gateway.events.epochs import Epochs
+from gateway.events.log import READ_END, READ_EPOCHS, READ_NEW, SEE_ALL
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "events"
+# The sequencer tells of each batch; what is not heard of is found a moment later.
+LOOK_EVERY_S = 0.25
+MOST_EVENTS = 1000
+RETRY_AFTER_S = 0.2
+# Who follows and hears nothing for so long cannot know that nothing happens.
+PATIENCE_S = 5.0
+
+_SETTINGS = SEE_ALL | {
+    "application_name": "lineage-gateway tailer",
+    # The log grows faster than its statistics: only its indexes are to be read.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+
+
+class Listener(Protocol):
+    """Whom a tailer tells of events."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody follows at all."""
+
+    def take(self, records: Sequence[asyncpg.Record]) -> None:
+        """Take the rows of the log after those before; ``Tailer.position`` is behind them."""
+
+    def fail_all(self, error: GatewayError) -> None:
+        """Tell everybody who follows that it cannot go on."""
+
+
+class _Broken(Exception):
+    """What was told so far does not go on."""
+
+
+class Tailer:
+    """Tells a listener of all events, in order and without a gap, as they come into the log.
+
+    Whatever keeps it from that ends the subscriptions of all, who then resume from their places:
+    nothing is ever left out. While nobody follows, no events are read.
+    """
+
+    def __init__(self, database: Database, listener: Listener) -> None:
+        self._database = database
+        self._listener = listener
+        self._woken = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_known = False
+        self.position = 0
+        self.epochs = Epochs()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_S) as patience:
+                    await self._tail(patience)
+            except TimeoutError:
+                self._give_up(Unavailable("the log of events gives no answer; resume in a moment"))
+            except _Broken as error:
+                logger.warning("%s; all subscriptions are resumed", error)
+                self._give_up(Unavailable("the database was set back; resume"))
+            except Exception:
+                logger.exception("following the log failed; all subscriptions are ended")
+                self._give_up(GatewayError("Unexpected error."))
+                await asyncio.sleep(RETRY_AFTER_S)
+
+    async def catch_up(self) -> None:
+        """Return once ``position`` is where the log ended after this was called.
+
+        Raises:
+            Unavailable: PostgreSQL gives no answer.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        self._woken.set()
+        await answer
+
+    def _give_up(self, error: GatewayError) -> None:
+        self._is_known = False
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_exception(error)
+        self._listener.fail_all(error)
+
+    async def _tail(self, patience: asyncio.Timeout) -> None:
+        """Follow the log, on one connection after the other; each answer renews the patience."""
+        while True:
+            try:
+                async with self._database.own_connection(**_SETTINGS) as connection:
+                    await connection.add_listener(CHANNEL, self._hear)
+                    while True:
+                        await self._look(connection, patience)
+            except Unavailable as error:
+                logger.warning("the log of events is not followed: %s", error)
+                await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _look(self, connection: asyncpg.Connection, patience: asyncio.Timeout) -> None:
+        """Read what is new, tell of it, and wait until there may be more."""
+        self._woken.clear()
+        waiting, self._waiting = self._waiting, []
+        try:
+            is_end = await self._read(connection)
+        except BaseException:
+            self._waiting = waiting + self._waiting
+            raise
+        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
+        if not is_end:
+            self._waiting = waiting + self._waiting
+            await asyncio.sleep(0)
+            return
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._woken.wait()
+
+    async def _read(self, connection: asyncpg.Connection) -> bool:
+        """Read on; return whether that was to the end."""
+        if not (self._is_known and self._listener.is_wanted):
+            await self._go_to_end(connection)
+            return True
+        records = await connection.fetch(READ_NEW, self.position, MOST_EVENTS)
+        if records[0]["epoch"] != self.epochs.newest:
+            await self._change_epoch(connection)
+        if records[0]["seq"] is None:
+            return True
+        if records[0]["seq"] != self.position + 1 or records[-1]["seq"] != self.position + len(
+            records
+        ):
+            raise RuntimeError(f"the log of events has a hole after {self.position}")
+        self.position = records[-1]["seq"]
+        self._listener.take(records)
+        return len(records) < MOST_EVENTS
+
+    async def _go_to_end(self, connection: asyncpg.Connection) -> None:
+        (end,) = await connection.fetch(READ_END)
+        if end["epoch"] != self.epochs.newest or not self._is_known:
+            self.epochs = Epochs(map(tuple, await connection.fetch(READ_EPOCHS)))
+        self.position = end["last_seq"]
+        self._is_known = True
+
+    async def _change_epoch(self, connection: asyncpg.Connection) -> None:
+        """Go on in a new epoch, if all that was told is in the log as it is now.
+
+        Raises:
+            _Broken: it is not.
+        """
+        known, self.epochs = self.epochs, Epochs(map(tuple, await connection.fetch(READ_EPOCHS)))
+        if self.epochs.parts_from(known.newest, self.position):
+            raise _Broken(f"events are numbered anew after {self.position}, in another epoch")
+
+    def _hear(self, *_: object) -> None:
+        self._woken.set()
