@@ -190,4 +190,4 @@ def _finished(value: object) -> orjson.Fragment:
 
 def anonymous(context: Any) -> Any:
     """Return a context without what belongs to one request only."""
-    return replace(context, connection_params=None, idempotency_key=None, attempt=None)
+    return replace(context, idempotency_key=None, attempt=None)
