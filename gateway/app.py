@@ -13,7 +13,7 @@ from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.store import BlobStore
 from gateway.caller import Caller
 from gateway.context import Context
-from gateway.database import migrate
+from gateway.database import revisions
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
 from gateway.events.cursors import EventCursors
@@ -219,7 +219,7 @@ def _fetch_rules(settings: Settings) -> FetchRules:
 
 def _readiness(database: Database, blobs: BlobStore) -> dict[str, Check]:
     """Return what `/readyz` looks at."""
-    older = migrate.known() - {migrate.head()}
+    older = revisions.known() - {revisions.head()}
 
     async def check_database() -> None:
         async with database.connection() as connection:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from gateway.database import migrate
+from gateway.database import migrate, revisions
 from gateway.database.embedded.server import EmbeddedPostgres
 
 OBJECTS = 20_000
@@ -71,7 +71,7 @@ async def open_copy(postgres: EmbeddedPostgres, *, scale: int) -> AsyncIterator[
 
 def _name(scale: int) -> str:
     """Return the name of the database with this dataset; what makes another gets another name."""
-    made_by = f"{_SCRIPT} {migrate.head()}"
+    made_by = f"{_SCRIPT} {revisions.head()}"
     return f"reads_{scale}_{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
 
 

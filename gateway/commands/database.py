@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from gateway.database import migrate
+from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.address import running_url
 from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Transaction, open_database
@@ -19,6 +19,10 @@ from gateway.errors import GatewayError
 from gateway.settings import Settings
 
 T = TypeVar("T")
+_OLD = (
+    "the tables of the database are older than this gateway: run `gateway migrate`, or, where a"
+    " gateway with a private database runs, start that anew"
+)
 
 state_option = click.option(
     "--state",
@@ -70,12 +74,6 @@ def _private_database(state: Path, postgres_bin: str) -> Iterator[tuple[str, boo
 
 
 async def _run(url: str, work: Callable[[Transaction], Awaitable[T]], *, may_migrate: bool) -> T:
-    if may_migrate:
-        await migrate.up(url)
-    elif await migrate.pending(url):
-        raise CannotStart(
-            "the tables of the database are older than this gateway: run `gateway migrate`,"
-            " or, where a gateway with a private database runs, start that anew"
-        )
+    await prepare_tables(url, may_migrate=may_migrate, otherwise=_OLD)
     async with open_database(url, size=1) as database, database.transaction() as tx:
         return await work(tx)

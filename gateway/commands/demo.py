@@ -12,7 +12,7 @@ import click
 from gateway import demo as examples
 from gateway.app import MAKE_CONTEXT, SCHEMA, make_app
 from gateway.commands.storing import open_blobs
-from gateway.database import migrate
+from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, StateInUse, open_state
@@ -77,10 +77,7 @@ def _alone_in(state: Path) -> Iterator[StateFolder]:
 
 async def _fill_outside(settings: Settings, folder: StateFolder, namespace: str) -> str | None:
     url = settings.database_url
-    if await migrate.pending(url):
-        raise CannotStart(
-            "the tables of GATEWAY_DATABASE_URL are older than this gateway; run `gateway migrate`"
-        )
+    await prepare_tables(url, may_migrate=False)
     async with open_database(url, size=1) as database:
         return await _fill(settings, database, folder, namespace)
 
@@ -88,7 +85,7 @@ async def _fill_outside(settings: Settings, folder: StateFolder, namespace: str)
 async def _fill_private(
     settings: Settings, url: str, folder: StateFolder, namespace: str
 ) -> str | None:
-    await migrate.up(url)
+    await prepare_tables(url, may_migrate=True)
     async with open_database(url, size=1) as database:
         await ensure_default(database, folder.path / "dev-key")
         return await _fill(settings, database, folder, namespace)

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from gateway.database import migrate as migrations
+from gateway.database import revisions
 from gateway.database.state import CannotStart
 from gateway.settings import Settings
 
@@ -33,4 +34,4 @@ async def _migrate(url: str, revision: str | None) -> None:
         await migrations.up(url)
     else:
         await migrations.down(url, revision)
-    click.echo(f"The database is at revision {await migrations.current(url) or 'base'}.")
+    click.echo(f"The database is at revision {await revisions.current(url) or 'base'}.")

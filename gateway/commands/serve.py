@@ -24,7 +24,7 @@ from gateway import demo
 from gateway.app import MAKE_CONTEXT, SCHEMA, make_app
 from gateway.commands import announcing
 from gateway.commands.storing import open_blobs
-from gateway.database import migrate
+from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, open_state
@@ -169,7 +169,7 @@ async def _run(
         CannotStart: something is not as it has to be, or the private database ended by itself.
     """
     url = postgres.url if postgres else settings.database_url
-    await _prepare_tables(url, private=postgres is not None)
+    await prepare_tables(url, may_migrate=postgres is not None)
     address = announcing.address_of(listening, options.host)
     is_serving_bytes = not settings.s3_bucket
     if options.host in announcing.EVERY_ADDRESS and is_serving_bytes and not settings.public_url:
@@ -208,15 +208,6 @@ async def _run(
             raise CannotStart(
                 f"the private PostgreSQL has ended; its log is {folder.path / 'postgres.log'}"
             )
-
-
-async def _prepare_tables(url: str, *, private: bool) -> None:
-    if private:
-        await migrate.up(url)
-    elif await migrate.pending(url):
-        raise CannotStart(
-            "the tables of GATEWAY_DATABASE_URL are older than this gateway; run `gateway migrate`"
-        )
 
 
 async def _warn_of_superuser(database: Database) -> None:

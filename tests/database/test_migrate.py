@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 import gateway
-from gateway.database import migrate
-from gateway.database.migrate import MigrationFailed
+from gateway.database import migrate, revisions
+from gateway.database.revisions import MigrationFailed
 
 Ask = Callable[[str, str], Coroutine[Any, Any, Any]]
 THINGS = "op.execute('CREATE TABLE things (name text)')"
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "100% of them"
     folder.mkdir()
     for name in ("env.py", "script.py.mako"):
-        shutil.copy(migrate.migrations_folder() / name, folder)
+        shutil.copy(revisions.migrations_folder() / name, folder)
     (folder / "versions").mkdir()
     return folder
 
@@ -58,26 +58,26 @@ async def test_goes_up_and_down(
     write("one", THINGS, NO_THINGS)
     write("two", "op.execute('ALTER TABLE things ADD size int')")
 
-    assert migrate.head(folder) == "two"
-    assert await migrate.current(url) is None
-    assert await migrate.pending(url, folder=folder)
+    assert revisions.head(folder) == "two"
+    assert await revisions.current(url) is None
+    assert await revisions.pending(url, folder=folder)
 
     await migrate.up(url, folder=folder)
-    assert await migrate.current(url) == "two"
-    assert not await migrate.pending(url, folder=folder)
+    assert await revisions.current(url) == "two"
+    assert not await revisions.pending(url, folder=folder)
     assert await ask(url, "SELECT count(size) FROM things") == 0
 
     await migrate.up(url, folder=folder)
     await migrate.down(url, "-1", folder=folder)
-    assert await migrate.current(url) == "one"
-    assert await migrate.pending(url, folder=folder)
+    assert await revisions.current(url) == "one"
+    assert await revisions.pending(url, folder=folder)
 
     await migrate.down(url, "base", folder=folder)
-    assert await migrate.current(url) is None
+    assert await revisions.current(url) is None
     assert await ask(url, "SELECT to_regclass('things')") is None
 
     await migrate.up(url, "one", folder=folder)
-    assert await migrate.current(url) == "one"
+    assert await revisions.current(url) == "one"
 
 
 async def test_one_that_fails_leaves_nothing_behind_and_those_before_it_stay(
@@ -89,7 +89,7 @@ async def test_one_that_fails_leaves_nothing_behind_and_those_before_it_stay(
     with pytest.raises(MigrationFailed, match="division by zero"):
         await migrate.up(fresh_database_url, folder=folder)
 
-    assert await migrate.current(fresh_database_url) == "one"
+    assert await revisions.current(fresh_database_url) == "one"
     assert await ask(fresh_database_url, "SELECT to_regclass('more')") is None
 
 
@@ -101,7 +101,7 @@ async def test_several_gateways_may_migrate_at_once(
 
     await asyncio.gather(*(migrate.up(fresh_database_url, folder=folder) for _ in range(4)))
 
-    assert await migrate.current(fresh_database_url) == "two"
+    assert await revisions.current(fresh_database_url) == "two"
     assert await ask(fresh_database_url, "SELECT to_regclass('ix_things_name')::text")
 
 
@@ -166,7 +166,7 @@ async def test_a_database_that_is_newer_than_the_gateway_is_refused(
     await migrate.up(fresh_database_url, folder=folder)
     (folder / "versions" / "two.py").unlink()
 
-    for attempt in (migrate.up, migrate.pending):
+    for attempt in (migrate.up, revisions.pending):
         with pytest.raises(MigrationFailed, match=r"revision two, .* newer .* --down one`"):
             await attempt(fresh_database_url, folder=folder)
 
@@ -202,7 +202,7 @@ async def test_a_password_may_have_any_character(
 
 async def test_a_database_that_cannot_be_reached_is_told_of() -> None:
     with pytest.raises(MigrationFailed, match="cannot connect to the database") as raised:
-        await migrate.pending("postgresql://gateway:hush@/gateway?host=/no/such/folder")
+        await revisions.pending("postgresql://gateway:hush@/gateway?host=/no/such/folder")
 
     assert "hush" not in str(raised.value)
 
@@ -217,7 +217,7 @@ async def test_a_new_migration_is_named_by_date_and_effect_and_follows_the_last(
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d{4}_give_things_a_size\.py", file.name)
     assert file.read_text().startswith('"""Give things a size."""')
     await migrate.up(fresh_database_url, folder=folder)
-    assert await migrate.current(fresh_database_url) == migrate.head(folder) != "one"
+    assert await revisions.current(fresh_database_url) == revisions.head(folder) != "one"
     await migrate.down(fresh_database_url, "base", folder=folder)
 
 
@@ -228,6 +228,6 @@ def test_migrations_are_beside_the_package_or_installed_inside_it(
     package.mkdir()
     monkeypatch.setattr(gateway, "__file__", str(package / "__init__.py"))
 
-    assert migrate.migrations_folder() == tmp_path / "migrations"
+    assert revisions.migrations_folder() == tmp_path / "migrations"
     (package / "_migrations").mkdir()
-    assert migrate.migrations_folder() == package / "_migrations"
+    assert revisions.migrations_folder() == package / "_migrations"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from gateway.database import migrate
+from gateway.database import migrate, revisions
 
 WHAT_IS_THERE = """
     SELECT 'table ' || relname FROM pg_class
@@ -35,7 +35,7 @@ async def test_down_takes_back_all_and_up_makes_it_again(any_postgres: str) -> N
 
 async def test_each_migration_takes_back_what_it_did(any_postgres: str) -> None:
     stages = [await what_is_there(any_postgres)]
-    while await migrate.pending(any_postgres):
+    while await revisions.pending(any_postgres):
         await migrate.up(any_postgres, "+1")
         stages.append(await what_is_there(any_postgres))
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
-from gateway.database import migrate
+from gateway.database import migrate, revisions
 from gateway.database.embedded.address import running_url
 from gateway.database.embedded.options import TESTING
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
@@ -115,8 +115,8 @@ async def test_old_tables_are_told_and_migrate_mends_them(
         " run `gateway migrate`\n"
     )
     assert (mended.status, mended.complaint) == (0, "")
-    assert mended.output == f"The database is at revision {migrate.head()}.\n"
-    assert not await migrate.pending(migrated_database_url)
+    assert mended.output == f"The database is at revision {revisions.head()}.\n"
+    assert not await revisions.pending(migrated_database_url)
 
 
 @LINUX
@@ -178,7 +178,7 @@ async def test_goes_on_after_a_newer_gateway_has_migrated(ready: Outside) -> Non
     await connection.execute("UPDATE alembic_version SET version_num = '99991231_2359'")
 
     readiness = ready.readiness()
-    await connection.execute("UPDATE alembic_version SET version_num = $1", migrate.head())
+    await connection.execute("UPDATE alembic_version SET version_num = $1", revisions.head())
     await connection.close()
 
     assert readiness == READY

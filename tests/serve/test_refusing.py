@@ -13,7 +13,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.commands import announcing
-from gateway.database import migrate
+from gateway.database import revisions
 from gateway.database.state import CannotStart
 from gateway.settings import InvalidSetting, Settings
 from tests.serve.gateways import Gateway, run
@@ -221,18 +221,18 @@ def test_what_is_set_to_nothing_is_not_set() -> None:
 )
 async def test_shows_how_the_url_of_a_database_looks(url: str) -> None:
     with pytest.raises(CannotStart, match="like postgresql://user:password@host:5432") as raised:
-        await migrate.pending(url)
+        await revisions.pending(url)
 
     assert "secret" not in str(raised.value)
 
 
 async def test_a_database_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(revisions, "CONNECT_TIMEOUT_S", 0.1)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none"
 
         with pytest.raises(CannotStart, match="cannot connect to the database: no answer within"):
-            await migrate.pending(url)
+            await revisions.pending(url)
 
 
 def test_a_ready_file_needs_a_folder(tmp_path: Path) -> None:
