@@ -87,6 +87,7 @@ async def test_refuses_a_body_that_is_not_gzip(served: Served) -> None:
     ("query", "expected"),
     [
         ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ viewer {} }", "GRAPHQL_PARSE_FAILED"),
         ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
         ("query ($id: ID!) { object(id: $id) { id } }", "BAD_USER_INPUT"),
         ("{ buckets(first: -1) { totalCount } }", "BAD_USER_INPUT"),
