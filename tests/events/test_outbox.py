@@ -214,7 +214,7 @@ async def test_a_writer_can_neither_change_nor_remove_what_is_logged(
 
 
 async def test_a_day_of_the_log_is_read_through_the_log_alone(sql: asyncpg.Connection) -> None:
-    (day,) = await sql.fetch(
+    day, *_ = await sql.fetch(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'event_log'::regclass"
     )
 

@@ -93,6 +93,9 @@ _BESIDE = (
     "SELECT drop_event_days(",
     "SELECT open_event_epoch(",
     "SELECT pg_try_advisory_lock(",
+    "SELECT (SELECT coalesce(max(epoch)",
+    "SELECT epoch, first_seq FROM event_epochs",
+    "SELECT set_config(",
     "LISTEN ",
 )
 
