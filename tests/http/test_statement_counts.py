@@ -97,6 +97,10 @@ _BESIDE = (
     "SELECT epoch, first_seq FROM event_epochs",
     "SELECT set_config(",
     "LISTEN ",
+    # Of transactions, which no read has.
+    "BEGIN",
+    "SET LOCAL plan_cache_mode",
+    "COMMIT",
 )
 
 
