@@ -59,8 +59,8 @@ class Refusal(Exception):
     """The gateway or its store refuses something, or gives no answer; the message says why."""
 
 
-class _Passing(Refusal):
-    """It may go well when it is tried again."""
+class NoAnswer(Refusal):
+    """The gateway or its store is away; it may go well when it is tried again."""
 
 
 class Api:
@@ -139,9 +139,9 @@ class Api:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # Its own words may name the link, which is all that it takes to send.
             place = URL(url, encoded=True).authority
-            raise _Passing(f"sending to {place} broke off ({type(error).__name__})") from error
+            raise NoAnswer(f"sending to {place} broke off ({type(error).__name__})") from error
         if answer.status >= 500:
-            raise _Passing(f"the store answers {answer.status}")
+            raise NoAnswer(f"the store answers {answer.status}")
         if answer.status >= 300:
             raise Refusal(f"the store answers {answer.status}: {text[:200].strip()}")
 
@@ -158,13 +158,13 @@ class Api:
             async with self._session.post(self._url, json=body, headers=self._headers) as answer:
                 read = await answer.json(content_type=None)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise _Passing(
+            raise NoAnswer(
                 f"{self._url} gives no answer: {error or type(error).__name__}"
             ) from error
         if not isinstance(read, dict):
             raise Refusal(f"{self._url} is no gateway")
         for each in read.get("errors") or ():
-            kind = _Passing if _code(each) == "UNAVAILABLE" else Refusal
+            kind = NoAnswer if _code(each) == "UNAVAILABLE" else Refusal
             raise kind(str(each.get("message")))
         data: dict[str, Any] = read["data"]
         return data
@@ -181,7 +181,7 @@ async def patiently(work: Any) -> Any:
             await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
         try:
             return await work()
-        except _Passing:
+        except NoAnswer:
             if attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("there is at least one attempt")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gateway.enums import FieldType
-from gateway.importing.api import Api, Refusal, patiently
+from gateway.importing.api import Api, NoAnswer, Refusal, patiently
 from gateway.importing.choosing import Properties
 from gateway.importing.journal import Journal
 from gateway.objects.mime_types import guess
@@ -19,6 +19,8 @@ MULTIPART_ABOVE_BYTES = 64 * 1024**2
 EXPIRES_IN_S = 24 * 3600
 _CHUNK_BYTES = 1024**2
 _HEAD_BYTES = 64
+# So many files in a row, each tried several times, and no more will be.
+_GIVEN_UP_AFTER = 3
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class Importer:
         self._files = asyncio.Semaphore(jobs)
         self._sending = asyncio.Semaphore(jobs)
         self._dry_run = dry_run
+        self._unanswered = 0
         self._on_progress = on_progress
 
     async def run(self, paths: Sequence[Path]) -> None:
@@ -99,6 +102,8 @@ class Importer:
     async def _import(self, path: Path) -> None:
         key_prefix = path.relative_to(self._folder).as_posix()
         try:
+            if self._unanswered >= _GIVEN_UP_AFTER:
+                raise Refusal("not tried, since there was no answer for those before")
             file = await asyncio.to_thread(_look, path, key_prefix)
             name, kind = self._properties.for_file(file.mime_type)
             if self._is_present(file):
@@ -113,9 +118,11 @@ class Importer:
                     blobs=[{"property": name, "type": kind, "uploadId": upload_id}],
                 )
                 self._journal.end(key_prefix, file.sha256)
+                self._unanswered = 0
             self.report.imported += 1
             self.report.imported_bytes += file.size_bytes
         except (Refusal, OSError) as error:
+            self._unanswered += isinstance(error, NoAnswer)
             self.report.failures[key_prefix] = str(error)
         self._tell(0)
 

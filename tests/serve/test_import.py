@@ -44,6 +44,7 @@ query ($name: String!) {
   }
 }
 """
+_COUNTED = "query ($name: String!) { bucket(name: $name) { objects { totalCount } } }"
 _RECEIVED = "query ($id: ID!) { upload(id: $id) { receivedParts { sizeBytes } } }"
 PNG = b"\x89PNG\r\n\x1a\n"
 MIB = 1024**2
@@ -276,6 +277,30 @@ def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
         assert "Interrupted; the same command goes on from here." in complaint
         with again(importing):
             assert_goes_on(importing)
+
+
+def test_an_import_whose_gateway_is_gone_ends_soon() -> None:
+    with lent_folder() as folder:
+        with serving(folder / "state") as gateway:
+            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+            importing = Importing(gateway, folder, "b")
+            for number in range(400):
+                importing.write(f"{number}.txt", str(number).encode())
+            with importing.begun("--json") as process:
+                until(lambda: len(importing.objects()) > 10, "some are imported")
+                gateway.end(signal.SIGKILL)
+                output, _ = process.communicate(timeout=DEADLINE_S)
+        told = json.loads(output)
+
+        assert process.returncode == 1
+        assert told["imported"] + len(told["failures"]) == 400
+        assert "not tried" in told["failures"][-1]["error"]
+        with again(importing):
+            second = importing.told()
+            assert second["failures"] == []
+            assert second["imported"] + second["present"] == 400
+            objects = importing.gateway.execute(_COUNTED, name="b")["bucket"]["objects"]
+            assert objects["totalCount"] == 400
 
 
 @pytest.mark.parametrize("store", ["local", "s3"])
