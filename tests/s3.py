@@ -19,7 +19,8 @@ from pathlib import Path
 import aioboto3
 import pytest
 
-from gateway.blobs.s3 import S3BlobStore, S3Place, open_s3
+from gateway.blobs.s3 import S3BlobStore, open_s3
+from gateway.blobs.s3_client import S3Place
 
 _PREFIX = "GATEWAY_TEST_S3_"
 _ACCESS_KEY, _SECRET_KEY = "test:gateway", "not-so-secret-in-tests"

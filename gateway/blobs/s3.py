@@ -9,25 +9,17 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
 from typing import Any
 
-import aioboto3
-import aiohttp
-from aiobotocore.config import AioConfig
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import ClientError
 
 from gateway.blobs.disposition import attachment
 from gateway.blobs.measure import Measure
-from gateway.blobs.s3_signing import Credentials, S3Signer
+from gateway.blobs.s3_client import S3Place, open_client
+from gateway.blobs.s3_errors import CHECK_PATIENCE_S, LONG_PATIENCE_S, MISSING, asking, code
+from gateway.blobs.s3_signing import S3Signer
 from gateway.blobs.store import (
     MAX_PARTS,
     MIN_PART_BYTES,
@@ -41,70 +33,15 @@ from gateway.blobs.store import (
 )
 from gateway.errors import InvalidInput, Unavailable
 
-logger = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 20.0  # without a byte; while it copies or joins, S3 sends blanks
-ATTEMPTS = 4  # in all, with pauses that grow
-PATIENCE_S = 60.0  # for one operation with all its attempts
-CHECK_PATIENCE_S = 10.0
-LONG_PATIENCE_S = 900.0  # to copy or join gigabytes
-CONNECTIONS = 50
-
 # A stream is cut into parts of this size, and a few times as much of it is in memory: the smallest
 # that S3 takes.
 STREAM_PART_BYTES = MIN_PART_BYTES
 _CHUNK_BYTES = 1024**2
 _LIGHT_BYTES = 64 * 1024  # hashed sooner than handed to a thread
-_RENEW_EVERY_S = 60.0
 _UNKNOWN_TYPE = "application/octet-stream"
 
-_MISSING = ("404", "NoSuchKey", "NotFound")
-_NO_BUCKET = ("404", "NoSuchBucket", "NotFound")
-_REFUSED = (
-    "403",
-    "AccessDenied",
-    "AllAccessDisabled",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-)
 _WRONG_PARTS = ("InvalidPart", "InvalidPartOrder", "EntityTooSmall")
 _RANGE_BEYOND_END = ("416", "InvalidRange")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Place:
-    """Which bucket of which server, and who asks.
-
-    Args:
-        endpoint: The server's URL; empty: AWS.
-        public_endpoint: Where clients of the gateway reach it; empty: there too.
-        region: Empty: of the environment, or else us-east-1.
-        access_key, secret_key: Empty: of the environment, as AWS's own tools find them: variables,
-            files, the machine's role.
-        addressing: The bucket in the ``path`` or in the host's name (``virtual``); empty: in the
-            path, unless it is AWS.
-        prefix: Stands before all keys, so that a bucket may be shared.
-    """
-
-    bucket: str
-    endpoint: str = ""
-    public_endpoint: str = ""
-    region: str = ""
-    access_key: str = ""
-    secret_key: str = field(default="", repr=False)
-    addressing: str = ""
-    prefix: str = ""
-
-    @property
-    def is_virtual(self) -> bool:
-        """Whether the bucket is part of the host's name."""
-        if self.addressing:
-            return self.addressing == "virtual"
-        # No certificate of AWS holds for names with more dots.
-        return not self.endpoint and "." not in self.bucket
 
 
 class S3BlobStore:
@@ -123,7 +60,7 @@ class S3BlobStore:
             if len(data) <= _LIGHT_BYTES
             else await asyncio.to_thread(_sha256, data)
         )
-        async with _asking():
+        async with asking():
             await self._client.put_object(
                 **self._at(key),
                 Body=data,
@@ -170,11 +107,11 @@ class S3BlobStore:
 
     async def size(self, key: str) -> int | None:
         """Return the size in bytes, None if there is nothing under the key."""
-        async with _asking():
+        async with asking():
             try:
                 head = await self._client.head_object(**self._at(key))
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code(error) in MISSING:
                     return None
                 raise
         size: int = head["ContentLength"]
@@ -205,24 +142,24 @@ class S3BlobStore:
 
     async def copy(self, source: str, key: str) -> None:
         """Have S3 copy the bytes; at most 5 GiB, which is as much as one PUT brings."""
-        async with _asking(LONG_PATIENCE_S):
+        async with asking(LONG_PATIENCE_S):
             try:
                 await self._client.copy_object(**self._at(key), CopySource=self._at(source))
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code(error) in MISSING:
                     raise NoBytes from error
                 raise
 
     async def delete(self, key: str) -> None:
         """Remove what is under the key, if anything."""
-        async with _asking():
+        async with asking():
             await self._client.delete_object(**self._at(key))
 
     async def listed(self, prefix: str) -> AsyncIterator[Listed]:
         """Yield the keys that begin with ``prefix``, a thousand for each request."""
         wanted = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         while True:
-            async with _asking():
+            async with asking():
                 page = await self._client.list_objects_v2(**wanted)
             for each in page.get("Contents", ()):
                 key = each["Key"].removeprefix(self._prefix)
@@ -254,7 +191,7 @@ class S3BlobStore:
 
     async def begin_parts(self, key: str, *, mime_type: str) -> str:
         """Begin an upload in parts; return S3's id of it."""
-        async with _asking():
+        async with asking():
             begun = await self._client.create_multipart_upload(
                 **self._at(key), ContentType=mime_type
             )
@@ -279,7 +216,7 @@ class S3BlobStore:
         pages = self._client.get_paginator("list_parts").paginate(
             **self._at(key), UploadId=parts_id
         )
-        async with _asking():
+        async with asking():
             try:
                 return [
                     Part(each["PartNumber"], each["Size"], each["ETag"])
@@ -287,7 +224,7 @@ class S3BlobStore:
                     for each in page.get("Parts", ())
                 ]
             except ClientError as error:
-                if _code(error) == "NoSuchUpload":
+                if code(error) == "NoSuchUpload":
                     raise NoBytes from error
                 raise
 
@@ -295,19 +232,19 @@ class S3BlobStore:
         """Have S3 join the parts."""
         check_parts(parts)
         named = [{"PartNumber": each.number, "ETag": each.etag} for each in parts]
-        async with _asking(LONG_PATIENCE_S):
+        async with asking(LONG_PATIENCE_S):
             try:
                 await self._client.complete_multipart_upload(
                     **self._at(key), UploadId=parts_id, MultipartUpload={"Parts": named}
                 )
             except ClientError as error:
-                if _code(error) in _WRONG_PARTS:
+                if code(error) in _WRONG_PARTS:
                     raise InvalidInput(
                         "a part is missing, was sent again meanwhile, or is too small; look at the"
                         " parts anew",
                         ("parts",),
                     ) from error
-                if _code(error) != "NoSuchUpload":
+                if code(error) != "NoSuchUpload":
                     raise
                 # It may have been joined by a request whose answer was lost.
                 if await self.size(key) is None:
@@ -315,19 +252,19 @@ class S3BlobStore:
 
     async def abort_parts(self, key: str, parts_id: str) -> None:
         """Remove the parts of an upload, if there is such an upload."""
-        async with _asking():
+        async with asking():
             try:
                 await self._client.abort_multipart_upload(**self._at(key), UploadId=parts_id)
             except ClientError as error:
                 # Of what was joined, Swift says that the key of its parts is missing.
-                if _code(error) not in ("NoSuchUpload", *_MISSING):
+                if code(error) not in ("NoSuchUpload", *MISSING):
                     raise
 
     async def begun_parts(self, prefix: str) -> AsyncIterator[BegunParts]:
         """Yield the uploads in parts of keys that begin with ``prefix``, a page at a time."""
         wanted = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         while True:
-            async with _asking():
+            async with asking():
                 page = await self._client.list_multipart_uploads(**wanted)
             for each in page.get("Uploads", ()):
                 key = each["Key"].removeprefix(self._prefix)
@@ -339,11 +276,11 @@ class S3BlobStore:
 
     async def check(self) -> None:
         """Return if the bucket answers; whether it takes bytes, only bytes would tell."""
-        async with _asking(CHECK_PATIENCE_S):
+        async with asking(CHECK_PATIENCE_S):
             await self._client.head_bucket(Bucket=self._bucket)
 
     async def _put_part(self, key: str, parts_id: str, number: int, data: bytes) -> Part:
-        async with _asking():
+        async with asking():
             put = await self._client.upload_part(
                 **self._at(key), UploadId=parts_id, PartNumber=number, Body=data
             )
@@ -353,19 +290,19 @@ class S3BlobStore:
         wanted = {}
         if start or end is not None:
             wanted["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
-        async with _asking():
+        async with asking():
             try:
                 got = await self._client.get_object(**self._at(key), **wanted)
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code(error) in MISSING:
                     raise NoBytes from error
-                if _code(error) in _RANGE_BEYOND_END:
+                if code(error) in _RANGE_BEYOND_END:
                     return
                 raise
         body = got["Body"]
         async with body:  # what that gives is the response, whose `read` takes no size
             while True:
-                async with _asking():
+                async with asking():
                     chunk = await body.read(_CHUNK_BYTES)
                 if not chunk:
                     return
@@ -397,69 +334,8 @@ async def open_s3(place: S3Place) -> AsyncIterator[S3BlobStore]:
     Raises:
         Unavailable: There are no credentials.
     """
-    session = aioboto3.Session(
-        aws_access_key_id=place.access_key or None,
-        aws_secret_access_key=place.secret_key or None,
-        region_name=place.region or None,
-    )
-    async with AsyncExitStack() as stack:
-        async with _asking():
-            credentials = _Renewed(await session.get_credentials())
-            await credentials.renew()
-        client = await stack.enter_async_context(
-            session.client(
-                "s3",
-                region_name=session.region_name or "us-east-1",
-                endpoint_url=place.endpoint or None,
-                config=AioConfig(
-                    signature_version="s3v4",
-                    s3={"addressing_style": "virtual" if place.is_virtual else "path"},
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                    connect_timeout=CONNECT_TIMEOUT_S,
-                    read_timeout=READ_TIMEOUT_S,
-                    max_pool_connections=CONNECTIONS,
-                    # Servers other than AWS's know less of the newer checksums than botocore does.
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-        )
-        signer = S3Signer(
-            endpoint=place.public_endpoint or client.meta.endpoint_url,
-            bucket=place.bucket,
-            region=client.meta.region_name,
-            virtual=place.is_virtual,
-            credentials=lambda: credentials.current,
-        )
-        renewing = asyncio.create_task(credentials.keep_renewing())
-        try:
-            yield S3BlobStore(client, signer, bucket=place.bucket, prefix=place.prefix)
-        finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewing
-
-
-class _Renewed:
-    """The credentials that URLs are signed with; those of a machine's role change by the hour."""
-
-    current: Credentials
-
-    def __init__(self, source: Any) -> None:
-        if source is None:
-            raise NoCredentialsError
-        self._source = source
-
-    async def renew(self) -> None:
-        found = await self._source.get_frozen_credentials()
-        self.current = Credentials(found.access_key, found.secret_key, found.token)
-
-    async def keep_renewing(self) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_EVERY_S)
-            with contextlib.suppress(Unavailable):
-                async with _asking():
-                    await self.renew()
+    async with open_client(place) as (client, signer):
+        yield S3BlobStore(client, signer, bucket=place.bucket, prefix=place.prefix)
 
 
 async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[bytes]:
@@ -482,38 +358,3 @@ async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterat
 
 def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
-
-
-def _code(error: ClientError) -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
-
-
-@asynccontextmanager
-async def _asking(patience_s: float = PATIENCE_S) -> AsyncIterator[None]:
-    """Turn what a request to S3 raises into what callers of a store know."""
-    try:
-        async with asyncio.timeout(patience_s):
-            yield
-    except (BotoCoreError, ClientError, aiohttp.ClientError, OSError) as error:
-        message = _explained(error)
-        logger.warning("%s (%s)", message, error)
-        raise Unavailable(message) from error
-
-
-def _explained(error: Exception) -> str:
-    """Return what went wrong in words that name neither place nor secret: callers see them."""
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return (
-            "there are no credentials for the blob store; set GATEWAY_S3_ACCESS_KEY and"
-            " GATEWAY_S3_SECRET_KEY"
-        )
-    if isinstance(error, ClientError):
-        if _code(error) in _REFUSED:
-            return "the blob store refuses the gateway's credentials"
-        if _code(error) in _NO_BUCKET:
-            return "the blob store does not have the gateway's bucket"
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        if status < 500:
-            return f"the blob store refuses what the gateway asks ({_code(error)})"
-    return "the blob store gives no answer; try again"

@@ -35,7 +35,8 @@ async def open_blobs(
         )
         return
 
-    from gateway.blobs.s3 import S3Place, open_s3  # a second or two, and 23 MB
+    from gateway.blobs.s3 import open_s3  # a second or two, and 23 MB
+    from gateway.blobs.s3_client import S3Place
 
     place = S3Place(
         bucket=settings.s3_bucket,

@@ -15,8 +15,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.blobs import s3
-from gateway.blobs.s3 import STREAM_PART_BYTES, S3BlobStore, S3Place, open_s3
+from gateway.blobs import s3_client
+from gateway.blobs.s3 import STREAM_PART_BYTES, S3BlobStore, open_s3
+from gateway.blobs.s3_client import S3Place
 from gateway.blobs.s3_signing import Credentials, S3Signer
 from gateway.blobs.store import BlobStore, NoBytes, Part, new_key
 from gateway.errors import Unavailable
@@ -83,7 +84,7 @@ async def test_a_server_that_is_away_is_told(
     ask: Callable[[BlobStore, str], Awaitable[object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
     async with open_s3(replace(s3_place, endpoint="http://127.0.0.1:9")) as store:
         with pytest.raises(Unavailable, match="the blob store gives no answer") as failure:
             await ask(store, key)
@@ -277,7 +278,7 @@ async def test_asks_again_where_an_answer_was_lost(
 async def test_nothing_is_kept_where_it_goes_away_amid_a_stream(
     s3_place: S3Place, s3_store: S3BlobStore, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
     road = Road(s3_place)
 
     async def cut_off() -> AsyncIterator[bytes]:

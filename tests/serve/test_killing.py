@@ -27,7 +27,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gateway.blobs.local import LocalBlobStore
-from gateway.blobs.s3 import S3Place, open_s3
+from gateway.blobs.s3 import open_s3
+from gateway.blobs.s3_client import S3Place
 from gateway.blobs.signing import UrlSigner
 from gateway.blobs.store import BlobStore
 from gateway.database.pool import Database, open_database

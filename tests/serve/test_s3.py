@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.blobs.s3 import S3BlobStore, S3Place
+from gateway.blobs.s3 import S3BlobStore
+from gateway.blobs.s3_client import S3Place
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET, CREATE_OBJECT, DELETE_OBJECT, FREE_SCHEMA, text_blob
 from tests.serve.gateways import DEADLINE_S, Gateway, fetch, serving

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.blobs import s3
-from gateway.blobs.s3 import S3Place, open_s3
+from gateway.blobs import s3_client
+from gateway.blobs.s3 import open_s3
+from gateway.blobs.s3_client import S3Place
 from gateway.enums import Permission
 from gateway.uploads.parts import SMALLEST_PART_BYTES, part_size, part_sizes
 from tests.operations import mutate, patch_bucket, refused
@@ -231,7 +232,7 @@ async def test_an_upload_goes_on_after_the_store_was_away(
             await uploading.put_part(upload, number)
     else:
         await uploading.put(upload, LARGE)
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
     async with open_s3(replace(s3_place, endpoint="http://127.0.0.1:9")) as away:
         with monkeypatch.context() as patch:
             patch.setattr(client, "blobs", away)
