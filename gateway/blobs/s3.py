@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -80,22 +81,20 @@ class S3BlobStore:
         measure = Measure(size_bytes=size_bytes, sha256=sha256)
         pieces = _pieces(chunks, measure)
         first = await anext(pieces)
-        if len(first) < STREAM_PART_BYTES:
+        if _size_of(first) < STREAM_PART_BYTES:
             digest = measure.result()
-            await self.put(key, first)
+            await self.put(key, first.getvalue())
             return digest
         parts_id = await self.begin_parts(key, mime_type=_UNKNOWN_TYPE)
         try:
             sent = [await self._put_part(key, parts_id, 1, first)]
-            del first
             async for piece in pieces:
-                if not piece:
+                if not _size_of(piece):
                     break
                 if len(sent) == MAX_PARTS:
                     most = MAX_PARTS * STREAM_PART_BYTES
                     raise InvalidInput(f"more than {most} bytes came", ("sizeBytes",))
                 sent.append(await self._put_part(key, parts_id, len(sent) + 1, piece))
-                del piece  # before the next is gathered
             digest = measure.result()
             await self.join_parts(key, parts_id, sent)
         except BaseException:
@@ -279,12 +278,13 @@ class S3BlobStore:
         async with asking(CHECK_PATIENCE_S):
             await self._client.head_bucket(Bucket=self._bucket)
 
-    async def _put_part(self, key: str, parts_id: str, number: int, data: bytes) -> Part:
+    async def _put_part(self, key: str, parts_id: str, number: int, data: BytesIO) -> Part:
+        size_bytes = _size_of(data)
         async with asking():
             put = await self._client.upload_part(
                 **self._at(key), UploadId=parts_id, PartNumber=number, Body=data
             )
-        return Part(number, len(data), put["ETag"])
+        return Part(number, size_bytes, put["ETag"])
 
     async def _stream_once(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         wanted = {}
@@ -338,22 +338,30 @@ async def open_s3(place: S3Place) -> AsyncIterator[S3BlobStore]:
         yield S3BlobStore(client, signer, bucket=place.bucket, prefix=place.prefix)
 
 
-async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[bytes]:
-    """Yield pieces of ``STREAM_PART_BYTES``, and what is left in the end, even if it is nothing."""
-    gathered: list[bytes] = []
-    missing = STREAM_PART_BYTES
+async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[BytesIO]:
+    """Yield pieces of ``STREAM_PART_BYTES``, and what is left in the end, even if it is nothing.
+
+    A piece is overwritten by the next.
+    """
+    piece = BytesIO()
     async for chunk in chunks:
         measure.add(chunk)
-        while len(chunk) >= missing:
-            gathered.append(chunk[:missing])
-            chunk = chunk[missing:]
-            piece = b"".join(gathered)
-            gathered, missing = [], STREAM_PART_BYTES
-            yield piece
-            del piece  # before the next is gathered
-        gathered.append(chunk)
-        missing -= len(chunk)
-    yield b"".join(gathered)
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: STREAM_PART_BYTES - piece.tell()]
+            piece.write(taken)
+            rest = rest[len(taken) :]
+            if piece.tell() == STREAM_PART_BYTES:
+                piece.seek(0)
+                yield piece
+                piece.seek(0)
+    piece.truncate()
+    piece.seek(0)
+    yield piece
+
+
+def _size_of(piece: BytesIO) -> int:
+    return piece.getbuffer().nbytes
 
 
 def _sha256(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +16,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.blobs import s3_client
+from gateway.blobs import measure, s3_client
 from gateway.blobs.s3 import STREAM_PART_BYTES, S3BlobStore, open_s3
 from gateway.blobs.s3_client import S3Place
 from gateway.blobs.s3_signing import Credentials, S3Signer
-from gateway.blobs.store import BlobStore, NoBytes, Part, new_key
+from gateway.blobs.store import BlobStore, Digest, NoBytes, Part, new_key
 from gateway.errors import Unavailable
 from tests.blobs.conftest import Browser
 
@@ -203,11 +204,15 @@ class Road:
         self.carrying: list[Any] = []
         self._is_closed = False
 
+    def cut(self) -> None:
+        """Break all connections."""
+        for each in self.carrying:
+            each.cancel()
+
     def close(self) -> None:
         """Let nothing more through."""
         self._is_closed = True
-        for each in self.carrying:
-            each.cancel()
+        self.cut()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[S3BlobStore]:
@@ -273,6 +278,26 @@ async def test_asks_again_where_an_answer_was_lost(
 
     assert len(road.carrying) == 3
     assert await s3_store.read(key) == b"hello"
+
+
+async def test_sends_a_part_again_whose_answer_was_lost(
+    s3_place: S3Place, s3_store: S3BlobStore, key: str
+) -> None:
+    road = Road(s3_place)
+    parts = [bytes([number]) * STREAM_PART_BYTES for number in range(3)]
+
+    async def interrupted() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+            road.cut()
+            road.breaks_after = [0, 0]
+
+    async with road.opened() as store:
+        digest = await store.put_stream(key, interrupted())
+
+    assert road.breaks_after == []
+    assert digest == await measure.digest(s3_store, key)
+    assert digest == Digest(3 * STREAM_PART_BYTES, hashlib.sha256(b"".join(parts)).hexdigest())
 
 
 async def test_nothing_is_kept_where_it_goes_away_amid_a_stream(
