@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.buckets.schema_fields import read_type
 from gateway.documents import creating
 from gateway.documents.artifacts import GivenArtifact, read_artifact
-from gateway.documents.creating import GivenDocument
+from gateway.documents.given_documents import GivenDocument
 from gateway.errors import InvalidInput, Refused, UserFailure
 from gateway.fetching.rules import FetchRules
 from gateway.gathering import Gathering

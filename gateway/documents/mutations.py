@@ -13,8 +13,9 @@ from gateway.context import Context
 from gateway.database.pool import Transaction
 from gateway.documents import ahead, creating, deleting, patching
 from gateway.documents.artifacts import GivenArtifact
-from gateway.documents.creating import GivenDocument, Outcome
+from gateway.documents.creating import Outcome
 from gateway.documents.deriving import Lineage, Step
+from gateway.documents.given_documents import GivenDocument
 from gateway.documents.inputs import (
     CreateDocumentBlobInput,
     CreateDocumentInput,

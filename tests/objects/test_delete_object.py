@@ -7,8 +7,8 @@ import pytest
 
 from gateway.database.ids import new_id
 from gateway.documents import creating as documents
-from gateway.documents.creating import GivenDocument
 from gateway.documents.deriving import Lineage
+from gateway.documents.given_documents import GivenDocument
 from gateway.enums import Permission
 from tests.client import Client
 from tests.operations import (
