@@ -100,6 +100,8 @@ def _set_up_logging() -> None:
     # While the database is away it repeats itself every few seconds, each time with a traceback.
     logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
     logging.getLogger("aiohttp.server").addFilter(_junk_in_one_line)
+    # It warns of each socket with another subprotocol, and the client is told that already.
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
