@@ -67,7 +67,7 @@ async def _nowhere(_: str) -> list[str]:
     return []  # tests have no network
 
 
-class _Noting(Reader):
+class Noting(Reader):
     """A reader that notes what it runs."""
 
     def __init__(self, database: Database, statements: list[str]) -> None:
@@ -158,7 +158,7 @@ class Client:
         """Give the statements by which answers are read inside the block."""
         statements: list[str] = []
         reader = self._reader
-        self._reader = _Noting(self.database, statements)
+        self._reader = Noting(self.database, statements)
         try:
             yield statements
         finally:

@@ -33,6 +33,7 @@ from gateway.planner.plan import PlanCache, ReadPlan, finish
 from gateway.planner.reader import Reader
 from gateway.planner.rows import Rows
 from gateway.planner.selection import Arguments, Selector, variables_shape
+from gateway.planner.sources import AnyNode
 from gateway.planner.splice import Failure, splice
 from gateway.planner.statement import StatementBuilder
 from gateway.planner.used_variables import used_shape, used_variables
@@ -170,17 +171,20 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             selected = selector.select(info.parent_type, str(path.key), details)
             parent = self.catalog.types.get(info.parent_type.name)
             field: PlannedFieldOf | None = parent.fields.get(info.field_name) if parent else None
-            named = get_named_type(return_type)
-            types = (
-                [each.name for each in self.schema.get_possible_types(named)]
-                if is_abstract_type(named)
-                else [named.name]
-            )
+            types = self._types(return_type, field)
             builder = StatementBuilder(self.catalog)
             query, shape = builder.root(selected, field, types, rows)
             plan = finish(query, builder.getters, shape, sites=selector.sites, keep=details)
             self.plans.keep(key, plan)
         return plan
+
+    def _types(self, return_type: GraphQLOutputType, field: PlannedFieldOf | None) -> Sequence[str]:
+        if field is not None and isinstance(field.source, AnyNode):
+            return field.source.types
+        named = get_named_type(return_type)
+        if is_abstract_type(named):
+            return [each.name for each in self.schema.get_possible_types(named)]
+        return [named.name]
 
     def plan_of_listed(
         self, parent: GraphQLObjectType, key: str, details: FieldDetailsList

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, parse
+from strawberry.utils.str_converters import to_snake_case
 
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
@@ -23,6 +26,7 @@ from gateway.errors import GatewayError
 from gateway.events.cursors import EventCursors
 from gateway.events.following import Following, Message
 from gateway.events.hub import Hub
+from gateway.events.log import Event
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
@@ -31,6 +35,7 @@ from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
+from tests.client import Noting
 from tests.events.world import ONE
 
 ALL = """
@@ -103,6 +108,17 @@ class Sink:
         assert self.following is not None
         self.following.drained()
 
+    async def drained_until(self, is_so: Callable[[], bool]) -> None:
+        """Be ready for one more write after the other, then for any."""
+        async with asyncio.timeout(20):
+            while not is_so():
+                if self.takes == 0:
+                    self.drain(1)
+                await asyncio.sleep(0)
+        if self.takes == 0:
+            self.drain()
+        self.takes = None
+
     def stop(self) -> None:
         assert self.following is not None
         self.following.stop()
@@ -134,6 +150,9 @@ class Sink:
 
     async def until_events(self, count: int) -> None:
         await self.until(lambda: len(self.events) >= count)
+
+    async def until_messages(self, count: int) -> None:
+        await self.until(lambda: len(self.messages) == count)
 
     async def until(self, is_so: Callable[[], object], seconds: float = 20) -> None:
         """Return once something holds of what was given."""
@@ -202,6 +221,38 @@ class Gateway:
         result = await self.schema.execute(text, {"id": id}, context)
         assert not result.errors, result.errors
         return orjson.loads(encode(result.data))
+
+    async def executed_alone(self, text: str, variables: dict[str, Any], sink: Sink) -> list[Any]:
+        """Return what graphql-core makes of the events that a sink was told of, one by one."""
+        document = parse(text)
+        answers = []
+        for event in sink.events:
+            given = {to_snake_case(name): value for name, value in event.items()}
+            del given["__typename"]
+            made = Event(**given | {"seq": 0, "at": datetime.fromisoformat(given["at"])})
+            executor: Any = self.schema.execution_context_class.build(
+                self.schema._schema, document, made, self.context_of(self.caller), variables
+            )
+            result = executor.execute_operation(False)
+            if isawaitable(result):
+                result = await result
+            answer = {"data": result.data}
+            if result.errors:
+                self.schema.tell_errors(result.errors)
+                answer["errors"] = [each.formatted for each in result.errors]
+            answers.append(orjson.loads(encode(answer)))
+        return answers
+
+    @contextmanager
+    def reading(self) -> Iterator[list[str]]:
+        """Give the statements by which nodes are read inside the block."""
+        statements: list[str] = []
+        reader = self.context.reader
+        self.context.reader = Noting(self.database, statements)
+        try:
+            yield statements
+        finally:
+            self.context.reader = reader
 
     def context_of(self, caller: Caller) -> Context:
         return Context(
