@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -32,6 +31,7 @@ from gateway.events.topics import Topic
 from gateway.planner.caching import LeastUsedCache
 from gateway.planner.executor import PlanExecutor
 from gateway.planner.used_variables import used_variables
+from gateway.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +107,7 @@ class Hub:
         try:
             await self._check_streams()
         finally:
-            tailing.cancel()
-            with suppress(asyncio.CancelledError):
-                await tailing
+            await end(tailing)
 
     async def _check_streams(self) -> None:
         loop = asyncio.get_running_loop()

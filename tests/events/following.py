@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isawaitable
@@ -35,6 +35,7 @@ from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
+from gateway.tasks import end
 from tests.client import Noting
 from tests.events.world import ONE
 
@@ -308,6 +309,4 @@ async def gateway_on(
     try:
         yield Gateway(database, hub, context, schema)
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)

@@ -268,7 +268,10 @@ async def test_survives_that_postgres_crashes(tmp_path: Path) -> None:
         connection = await asyncpg.connect(
             postgres.url, server_settings={"synchronous_commit": "on"}
         )
-        await World(connection, ONE).make()
+        world = World(connection, ONE)
+        await world.make()
+        await connection.fetchval("SELECT open_event_epoch()")
+        await world.sequence()
         connection.terminate()
         async with (
             open_database(postgres.url) as database,
