@@ -235,20 +235,30 @@ class Stream:
         if not entries:
             return
         self._keep(entries)
-        writes = 0
         for portion in _portions(entries):
+            # What happens here happens to everybody who follows, for each message.
+            live, can_end = State.LIVE, self.topic.can_end
             messages = [each.message for each in portion]
             first, last = portion[0].seq, portion[-1].seq
+            writes = MOST_WRITES
             for subscriber in list(self._live):
-                if subscriber.state is not State.LIVE or subscriber.position >= last:
+                position = subscriber.position
+                if position >= last or subscriber.state is not live:
                     continue
-                if self.topic.can_end or subscriber.position >= first:
+                if can_end or position >= first:
                     self._give(subscriber, portion)
                 else:
                     subscriber.position = last
-                    self._write(subscriber, messages)
-                writes += 1
-                if writes % MOST_WRITES == 0:
+                    try:
+                        takes_more = subscriber.sink.send(messages)
+                    except Exception as error:
+                        self._drop(subscriber, error)
+                    else:
+                        if not takes_more:
+                            self._note_slow(subscriber)
+                writes -= 1
+                if not writes:
+                    writes = MOST_WRITES
                     await asyncio.sleep(0)
 
     def _keep(self, entries: list[Entry]) -> None:
@@ -395,20 +405,27 @@ class Stream:
         return takes_more
 
     def _write(self, subscriber: Subscriber, messages: Sequence[Message]) -> bool:
+        """Write messages; return whether the subscriber takes more."""
         try:
             takes_more = subscriber.sink.send(messages)
-        except Exception:
-            logger.exception("a sink of a subscription failed")
-            self._fail(subscriber, GatewayError("Unexpected error."))
-            return False
-        if not subscriber.is_following:
+        except Exception as error:
+            self._drop(subscriber, error)
             return False
         if not takes_more:
-            if subscriber.state is State.LIVE:
-                del self._live[subscriber]
-                self._left[subscriber] = self._count
+            self._note_slow(subscriber)
+        return takes_more and subscriber.is_following
+
+    def _note_slow(self, subscriber: Subscriber) -> None:
+        """Leave a subscriber alone until its sink has drained."""
+        if subscriber.state is State.LIVE:
+            del self._live[subscriber]
+            self._left[subscriber] = self._count
+        if subscriber.is_following:
             subscriber.state = State.SLOW
-        return takes_more
+
+    def _drop(self, subscriber: Subscriber, error: Exception) -> None:
+        logger.error("a sink of a subscription failed", exc_info=error)
+        self._fail(subscriber, GatewayError("Unexpected error."))
 
     def _complete(self, subscriber: Subscriber) -> None:
         self.leave(subscriber)
