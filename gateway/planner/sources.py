@@ -161,6 +161,9 @@ class Computed(Source):
     values. The field's arguments come as keywords. The value is null where ``batch`` raises;
     ``is_sure`` says that it never does.
 
+    What subscriptions read is shared by all callers of a namespace with the same permissions, so
+    ``batch`` may ask the context's caller for those two only.
+
     Of a field whose type is an object, or a list of objects, a value is a dict, or a list of dicts,
     with every field under its name in Python; what was selected is taken out of it.
     """
