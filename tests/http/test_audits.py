@@ -5,28 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 from pathlib import Path
 
-import pytest
-
-import dev
+from tests.node import NPM
+from tests.node import node as node  # the fixture
 
 from .conftest import Served
-
-NPM = dev.ROOT / "tests" / "npm"
-
-
-@pytest.fixture
-def node() -> Path:
-    """The program; CI has to have it, and the packages."""
-    found = shutil.which("node")
-    if found and (NPM / "node_modules" / "graphql-http").is_dir():
-        return Path(found)
-    reason = "Node or its packages are missing: npm ci --prefix tests/npm"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 async def test_passes_the_audits(served: Served, node: Path) -> None:

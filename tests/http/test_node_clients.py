@@ -15,11 +15,11 @@ import pytest
 
 from gateway.http.live.farewells import RESTART, TOO_SLOW
 from gateway.settings import Settings
+from tests.node import NPM
+from tests.node import node as node  # the fixture
 
 from .conftest import Served, Serving
 from .following import SUBSCRIPTION, Told
-from .test_audits import NPM
-from .test_audits import node as node  # the fixture
 from .test_sockets import ANSWER, VIEWER
 
 SCRIPTS = ["sockets.mjs", "streams.mjs"]
