@@ -23,6 +23,10 @@ _RFC3339 = re.compile(
 )
 
 
+class UnreadableValue(ValueError):
+    """A value that a scalar does not take; the message is for callers."""
+
+
 def write_moment(moment: datetime) -> str:
     """Return a moment as PostgreSQL's JSON writes it, so that both roads give the same text."""
     return moment.astimezone(UTC).isoformat()
@@ -31,26 +35,26 @@ def write_moment(moment: datetime) -> str:
 def read_moment(text: object) -> datetime:
     """Return the moment that an RFC 3339 text tells."""
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise ValueError("a DateTime is written as in 2026-11-21T22:04:12Z (RFC 3339)")
+        raise UnreadableValue("a DateTime is written as in 2026-11-21T22:04:12Z (RFC 3339)")
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("this DateTime is not in the calendar") from None
+        raise UnreadableValue("this DateTime is not in the calendar") from None
 
 
 def _read_big_int(value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a BigInt is a whole number")
+        raise UnreadableValue("a BigInt is a whole number")
     if abs(value) > LARGEST_EXACT_INTEGER:
-        raise ValueError(f"a BigInt is at most {LARGEST_EXACT_INTEGER}")
+        raise UnreadableValue(f"a BigInt is at most {LARGEST_EXACT_INTEGER}")
     return value
 
 
 def _read_sha256(value: object) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise ValueError("a Sha256 is 64 lower-case hexadecimal digits")
+        raise UnreadableValue("a Sha256 is 64 lower-case hexadecimal digits")
     return value
 
 

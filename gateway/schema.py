@@ -41,7 +41,7 @@ from gateway.planner.prepared import PreparedTexts
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
-from gateway.scalars import SCALARS
+from gateway.scalars import SCALARS, UnreadableValue
 from gateway.statuses.mutations import StatusMutations
 from gateway.statuses.queries import StatusQueries
 from gateway.uploads.mutations import UploadMutations
@@ -277,7 +277,9 @@ class GatewaySchema(strawberry.Schema):
 
 def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
     for index, error in enumerate(errors):
-        if _is_fault(error):
+        if is_request_error and _is_unreadable(error):
+            errors[index] = _refused(error)
+        elif _is_fault(error):
             logger.error("unexpected error at %s", error.path, exc_info=error.original_error)
             errors[index] = _hidden(error)
         elif "code" not in (error.extensions or {}):
@@ -294,7 +296,23 @@ def _told(failure: GatewayError) -> GraphQLError:
 def _is_fault(error: GraphQLError) -> bool:
     """Tell whether an error is a bug or an outage whose text is not for callers."""
     original = error.original_error
-    return original is not None and not isinstance(original, GraphQLError | GatewayError)
+    told = GraphQLError | GatewayError | UnreadableValue
+    return original is not None and not isinstance(original, told)
+
+
+def _is_unreadable(error: GraphQLError) -> bool:
+    """Tell whether Python cannot read a value in the document: a number of 5,000 digits."""
+    original = error.original_error
+    is_own = isinstance(original, UnreadableValue)
+    return error.path is None and isinstance(original, ValueError) and not is_own
+
+
+def _refused(error: GraphQLError) -> GraphQLError:
+    return GraphQLError(
+        "this value cannot be read; a number may have 4300 digits",
+        error.nodes,
+        extensions={"code": "GRAPHQL_VALIDATION_FAILED"},
+    )
 
 
 def _hidden(error: GraphQLError) -> GraphQLError:

@@ -77,6 +77,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many random schedules of writers to sequence (a nightly run: 1000)",
     )
     parser.addoption(
+        "--random-documents",
+        type=int,
+        default=300,
+        help="how many random documents to send by HTTP (a nightly run: 20000)",
+    )
+    parser.addoption("--random-seed", type=int, default=1, help="the seed of the random documents")
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

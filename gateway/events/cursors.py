@@ -17,6 +17,7 @@ from sqlalchemy import LargeBinary, column, select, table
 
 from gateway.database.pool import Database
 from gateway.errors import BadUserInput
+from gateway.scalars import UnreadableValue
 
 EventCursor = NewType("EventCursor", str)
 
@@ -79,14 +80,14 @@ class EventCursors:
         """Return the place of a cursor.
 
         Raises:
-            ValueError: a cursor does not look like this.
+            UnreadableValue: a cursor does not look like this.
         """
         try:
             block = base64.b64decode(f"{text}==", altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             block = b""
         if not isinstance(text, str) or len(block) != _BLOCK:
-            raise ValueError("this is no event cursor; pass one that the gateway gave")
+            raise UnreadableValue("this is no event cursor; pass one that the gateway gave")
         place = self._decrypt(block)
         epoch_end = _TAG + _EPOCH
         return EventPosition(
