@@ -84,6 +84,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--random-seed", type=int, default=1, help="the seed of the random documents")
     parser.addoption(
+        "--tenant-steps",
+        type=int,
+        default=150,
+        help="how often a tenant asks or changes something beside a neighbour (nightly: 10000)",
+    )
+    parser.addoption(
+        "--tenant-seed", type=int, default=1, help="the seed of both tenants' rows and of the steps"
+    )
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

@@ -1,4 +1,4 @@
-"""Documents that hypothesis-graphql makes from the schema, right and wrong: what is told of each."""
+"""Documents that hypothesis-graphql makes from the schema, right and wrong: what each is told."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from .conftest import Served
 
 UPLOAD = """
 mutation {head} {{
-  createUpload(input: {{ bucketId: "b", contentType: "a", filename: "a", fileSizeBytes: 1, {given} }})
+  createUpload(
+    input: {{ bucketId: "b", contentType: "a", filename: "a", fileSizeBytes: 1, {given} }}
+  )
   {{ replayed }}
 }}
 """
