@@ -32,6 +32,7 @@ from gateway.http.live.key_watch import KeyWatch
 from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.parts import LiveParts
 from gateway.http.live.rules import LiveRules
+from gateway.http.origins import Origins, allow_origins
 from gateway.http.persisted import PersistedTexts
 from gateway.http.view import View
 from gateway.limits import Limits
@@ -43,11 +44,13 @@ from gateway.settings import (
     InvalidSetting,
     Settings,
     read_networks,
+    read_origins,
     read_ports,
     read_schemes,
 )
 from gateway.tasks import end
 from gateway.trusted import TrustedDocument, read_trusted
+from gateway.validation import Disclosure
 
 GRAPHQL = "/graphql"
 SCHEMA = web.AppKey("schema", GatewaySchema)
@@ -70,7 +73,7 @@ def make_app(
         live_rules: In place of those that settings make.
 
     Raises:
-        InvalidSetting: The trusted documents cannot be read.
+        InvalidSetting: The trusted documents cannot be read, or two settings contradict each other.
     """
     trusted = _trusted(settings)
     reader = Reader(database)
@@ -125,7 +128,7 @@ def make_app(
         await connections.drain(settings.drain_s)
 
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors)
+    app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors, _disclosure(settings))
     app[MAKE_CONTEXT] = make_context
     hub = Hub(
         database,
@@ -142,9 +145,11 @@ def make_app(
     rules = live_rules or _live_rules(settings)
     app[CONNECTIONS] = connections = OpenConnections(rules)
     key_watch = KeyWatch(database, authenticator, connections, every_s=rules.recheck_s)
+    origins = Origins(read_origins(settings.cors_origins), public_url=settings.public_url)
     parts = LiveParts(
         schema=schema,
         authenticator=authenticator,
+        origins=origins,
         make_context=make_context,
         persisted=persisted,
         follows=follows or hub,
@@ -160,7 +165,8 @@ def make_app(
     app.on_startup.extend((load_cursors, plan_ahead))
     app.cleanup_ctx.append(background)
     app.on_shutdown.append(drain)
-    harden(app)
+    harden(app, is_https=settings.public_url.startswith("https://"))
+    allow_origins(app, GRAPHQL, origins)
     return app
 
 
@@ -177,6 +183,19 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
             "GATEWAY_TRUSTED_DOCUMENTS_ONLY needs GATEWAY_TRUSTED_DOCUMENTS, the folder they are in"
         )
     return {}
+
+
+def _disclosure(settings: Settings) -> Disclosure:
+    """Return how much is told of the schema.
+
+    Raises:
+        InvalidSetting: One setting tells what the other hides.
+    """
+    if settings.suggestions and not settings.introspection:
+        raise InvalidSetting(
+            "GATEWAY_SUGGESTIONS names what GATEWAY_INTROSPECTION=false hides; set one of them"
+        )
+    return Disclosure(introspection=settings.introspection, suggestions=settings.suggestions)
 
 
 def _query_limits(settings: Settings) -> QueryLimits:

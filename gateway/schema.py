@@ -47,6 +47,7 @@ from gateway.statuses.queries import StatusQueries
 from gateway.uploads.mutations import UploadMutations
 from gateway.uploads.queries import UploadQueries
 from gateway.user_errors import ConflictError, FieldError
+from gateway.validation import DEFAULT_DISCLOSURE, Disclosure
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class GatewaySchema(strawberry.Schema):
         *args: Any,
         limits: QueryLimits = DEFAULTS,
         cursors: EventCursors | None = None,
+        disclosure: Disclosure = DEFAULT_DISCLOSURE,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -105,12 +107,16 @@ class GatewaySchema(strawberry.Schema):
         audit(schema, catalog)
         self._catalog = catalog
         self._only: frozenset[str] | None = None
-        self.texts = PreparedTexts(schema, limits)
+        self.texts = PreparedTexts(schema, limits, disclosure)
         self.plans = PlanCache(PLANS_KEPT)
         self.execution_context_class = type(
             "BoundPlanExecutor",
             (PlanExecutor,),
-            {"catalog": catalog, "plans": self.plans},
+            {
+                "catalog": catalog,
+                "plans": self.plans,
+                "hides_suggestions": not disclosure.suggestions,
+            },
         )
 
     def answer_only(self, texts: Iterable[str]) -> None:
@@ -333,13 +339,16 @@ def _code(error: GraphQLError, is_request_error: bool) -> str:
 
 
 def make_schema(
-    limits: QueryLimits = DEFAULTS, cursors: EventCursors | None = None
+    limits: QueryLimits = DEFAULTS,
+    cursors: EventCursors | None = None,
+    disclosure: Disclosure = DEFAULT_DISCLOSURE,
 ) -> GatewaySchema:
     """Return the schema, which refuses documents beyond ``limits``, and reads ``cursors``."""
     cursors = cursors or EventCursors()
     return GatewaySchema(
         limits=limits,
         cursors=cursors,
+        disclosure=disclosure,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

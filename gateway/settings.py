@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +15,8 @@ OF_CLIENTS = ("GATEWAY_KEY",)  # what `gateway import` reads, and no gateway
 FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _ADDRESSINGS = ("path", "virtual")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_USUAL_PORT = re.compile(r"(?<=^http)(://.*):80$|(?<=^https)(://.*):443$")
 _BOTH_OR_NEITHER = (("s3_access_key", "s3_secret_key"), ("s3_secret_key", "s3_access_key"))
 
 
@@ -43,6 +46,20 @@ def read_networks(text: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(each) for each in _items(text)]
     except ValueError as error:
         raise ValueError(f"it has to be networks with commas between ({error})") from error
+
+
+def read_origins(text: str) -> frozenset[str]:
+    """Return the origins in a list such as ``https://app.example.org,http://localhost:5173``.
+
+    They are as browsers send them: in lower case, without the port that the scheme has anyway.
+    """
+    origins = frozenset(_USUAL_PORT.sub(r"\1\2", each.lower()) for each in _items(text))
+    if origins != {"*"} and not all(_ORIGIN.fullmatch(each) for each in origins):
+        raise ValueError(
+            "it has to be origins with commas between, as in https://app.example.org (scheme, host"
+            " and perhaps port, and no path), or * for every one"
+        )
+    return origins
 
 
 def _items(text: str) -> list[str]:
@@ -75,7 +92,9 @@ class Settings:
     """What the environment decides: each field is ``GATEWAY_`` and its name in capitals."""
 
     database_url: str = _setting(
-        "", "postgresql://… of the database; empty: a private PostgreSQL in the state folder"
+        "",
+        "postgresql://… of the database; empty: a private PostgreSQL in the state folder",
+        is_secret=True,
     )
     database_pool_size: int = _setting(10, "connections to the database, at most")
     postgres_bin: str = _setting(
@@ -85,6 +104,16 @@ class Settings:
         "",
         "where clients reach the gateway, for links; empty: the address it listens on",
         read=_read_address,
+    )
+    cors_origins: str = _setting(
+        "",
+        "origins whose pages may ask, as in https://app.example.org; * for every one; empty: none"
+        " but the gateway's own",
+        read=read_origins,
+    )
+    introspection: bool = _setting(True, "false: tell nobody the schema")
+    suggestions: bool = _setting(
+        False, "true: name in errors what may have been meant, for those who write queries"
     )
     s3_bucket: str = _setting(
         "", "bucket of S3 that keeps the bytes; empty: the state folder keeps them"

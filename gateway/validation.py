@@ -7,14 +7,16 @@ them at each node. Which rules have a say in a kind never changes, so here that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from graphql import (
     BREAK,
     SKIP,
     ASTValidationRule,
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     Node,
@@ -39,25 +41,62 @@ MOST_PROBLEMS = 20
 _Handler = Callable[..., Any]
 
 
-def problems(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """How much of the schema is told to those who do not know it.
+
+    Args:
+        introspection: Whether ``__schema`` and ``__type`` are answered; ``__typename`` always is.
+        suggestions: Whether errors name what may have been meant.
+    """
+
+    introspection: bool = True
+    suggestions: bool = False
+
+
+DEFAULT_DISCLOSURE = Disclosure()
+
+
+def problems(
+    schema: GraphQLSchema, document: DocumentNode, disclosure: Disclosure = DEFAULT_DISCLOSURE
+) -> list[GraphQLError]:
     """Return what is wrong with a document, as graphql-core tells it, up to ``MOST_PROBLEMS``."""
-    return validate(schema, document, [_AllRules], max_errors=MOST_PROBLEMS)
+    return validate(
+        schema,
+        document,
+        [_AllRules if disclosure.introspection else _WithoutIntrospection],
+        max_errors=MOST_PROBLEMS,
+        hide_suggestions=not disclosure.suggestions,
+    )
+
+
+class _NoIntrospection(ASTValidationRule):
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        """Refuse the fields that tell of the schema."""
+        if node.name.value in ("__schema", "__type"):
+            self.report_error(
+                GraphQLError(
+                    f"{node.name.value} is not answered: introspection is turned off here", node
+                )
+            )
 
 
 class _AllRules(ValidationRule):
     """All rules as one, of which each is called where it has a say, in their order."""
 
+    rules: ClassVar[tuple[type[ASTValidationRule], ...]] = RULES
+
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        self._rules = [rule(context) for rule in RULES]
+        self._rules = [rule(context) for rule in self.rules]
         # The node whose subtree a rule leaves out, or BREAK where it is done with the document.
-        self._skipped: list[Any] = [None] * len(RULES)
+        self._skipped: list[Any] = [None] * len(self.rules)
 
     def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
         """Return what to call before and after a node of a kind."""
         handlers = [
             (place, self._bound(place, enter), self._bound(place, leave))
-            for place, enter, leave in _handlers(kind)
+            for place, enter, leave in _handlers(self.rules, kind)
         ]
         if not handlers:
             return EnterLeaveVisitor(None, None)
@@ -96,6 +135,10 @@ class _AllRules(ValidationRule):
         return leave
 
 
+class _WithoutIntrospection(_AllRules):
+    rules = (*RULES, _NoIntrospection)
+
+
 def _skipped_by(action: object, node: Node | None) -> Any:
     """Return what a rule leaves out after its answer: a subtree, or all the rest."""
     if action is SKIP or action is False:
@@ -106,11 +149,13 @@ def _skipped_by(action: object, node: Node | None) -> Any:
 
 
 @cache
-def _handlers(kind: str) -> list[tuple[int, str | None, str | None]]:
+def _handlers(
+    rules: tuple[type[ASTValidationRule], ...], kind: str
+) -> list[tuple[int, str | None, str | None]]:
     """Return the places of rules with a say in a kind of node, and the names of their methods."""
     found = [
         (place, _method(rule, "enter", kind), _method(rule, "leave", kind))
-        for place, rule in enumerate(RULES)
+        for place, rule in enumerate(rules)
     ]
     return [each for each in found if each[1:] != (None, None)]
 

@@ -20,8 +20,10 @@ from gateway.errors import RequestFailure
 from gateway.http import answers
 from gateway.http.answers import Refused
 from gateway.http.event_streams import stream
+from gateway.http.headers import CONTENT_SECURITY_POLICY
 from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS, JSON, answer_type, wants_events
+from gateway.http.page import policy_of
 from gateway.http.requests import Asked, check_body_type, read_body, read_url
 from gateway.http.sockets.opening import serve_socket, wants_socket
 from gateway.planner.outcome import Outcome
@@ -50,8 +52,10 @@ class View:
         media_type = answer_type(accept)
         try:
             if wants_socket(request):
+                self._parts.origins.check(request.headers)
                 return await serve_socket(request, self._parts)
             if wants_events(accept) and request.method in ("GET", "POST"):
+                self._parts.origins.check(request.headers)
                 response = await self._answer(request, EVENTS)
             else:
                 response = await self._answer(request, media_type)
@@ -140,7 +144,7 @@ class View:
         return self._schema.type_of(text, name) is AskedType.SUBSCRIPTION
 
     def _graphiql(self) -> web.Response:
-        headers = {"Content-Security-Policy": "frame-ancestors 'none'"}
+        headers = {CONTENT_SECURITY_POLICY: policy_of(self._page)}
         return web.Response(text=self._page, content_type="text/html", headers=headers)
 
     async def _context(self, request: web.Request) -> Context:

@@ -65,11 +65,17 @@ class ReadContext(Protocol):
 class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, with planned fields read by one statement each.
 
-    ``catalog`` and ``plans`` belong to a schema; ``executor_of`` binds them.
+    ``catalog``, ``plans`` and ``hides_suggestions`` belong to a schema, which binds them.
     """
 
     catalog: Catalog
     plans: PlanCache
+    hides_suggestions: bool
+
+    @classmethod
+    def build(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the executor of an operation, or what is wrong with its variables."""
+        return super().build(*args, **kwargs | {"hide_suggestions": cls.hides_suggestions})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

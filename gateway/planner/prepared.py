@@ -16,7 +16,7 @@ from gateway.query_limits.inputs import InputLists
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
 from gateway.query_limits.measuring import excess
 from gateway.query_limits.parsing import parse_within
-from gateway.validation import problems
+from gateway.validation import DEFAULT_DISCLOSURE, Disclosure, problems
 
 
 class Prepared:
@@ -25,11 +25,18 @@ class Prepared:
     __slots__ = ("_input_lists", "_lists", "_operations", "_schema", "document", "errors")
 
     def __init__(
-        self, schema: GraphQLSchema, text: str, limits: QueryLimits, input_lists: InputLists
+        self,
+        schema: GraphQLSchema,
+        text: str,
+        limits: QueryLimits,
+        disclosure: Disclosure,
+        input_lists: InputLists,
     ) -> None:
         self.document: DocumentNode = parse_within(text, limits)
         beyond = excess(self.document, limits)
-        self.errors: list[GraphQLError] = [beyond] if beyond else problems(schema, self.document)
+        self.errors: list[GraphQLError] = (
+            [beyond] if beyond else problems(schema, self.document, disclosure)
+        )
         self._schema = schema
         self._input_lists = input_lists
         self._operations: dict[str | None, Operation | MutationOperation | None] = {}
@@ -101,6 +108,7 @@ class PreparedTexts:
         self,
         schema: GraphQLSchema,
         limits: QueryLimits = DEFAULTS,
+        disclosure: Disclosure = DEFAULT_DISCLOSURE,
         *,
         most: int = 512,
         most_characters: int = 1024 * 1024,
@@ -108,6 +116,7 @@ class PreparedTexts:
     ) -> None:
         self._schema = schema
         self._limits = limits
+        self._disclosure = disclosure
         self._input_lists = InputLists(schema, limits)
         self._longest = longest
         self.kept = LeastUsedCache[str, Prepared](most, most_weight=most_characters)
@@ -120,7 +129,9 @@ class PreparedTexts:
         """
         prepared = self.kept.find(text)
         if prepared is None:
-            prepared = Prepared(self._schema, text, self._limits, self._input_lists)
+            prepared = Prepared(
+                self._schema, text, self._limits, self._disclosure, self._input_lists
+            )
             if len(text) <= self._longest:
                 self.kept.keep(text, prepared, len(text))
         return prepared

@@ -436,16 +436,6 @@ async def test_takes_no_other_encodings(served: Served, encoding: str) -> None:
     assert error(answer)[1] == f"Content-Encoding is {encoding!r}; it may be gzip or deflate"
 
 
-async def test_browsers_guess_and_frame_nothing(served: Served) -> None:
-    _, headers, _ = await ask(served, json={"query": VIEWER})
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "Server" not in headers
-
-    async with served.session.get(f"{served.url}/graphql", headers={"Accept": "text/html"}) as it:
-        assert it.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
-        assert it.headers["X-Content-Type-Options"] == "nosniff"
-
-
 @pytest.mark.parametrize(
     ("query", "variables"),
     [

@@ -11,6 +11,7 @@ from gateway.events.following import Follows
 from gateway.http.live.admission import Admission
 from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.rules import LiveRules
+from gateway.http.origins import Origins
 from gateway.http.persisted import PersistedTexts
 from gateway.namespaces.authentication import Authenticator
 from gateway.schema import GatewaySchema
@@ -28,6 +29,7 @@ class LiveParts:
 
     schema: GatewaySchema
     authenticator: Authenticator
+    origins: Origins
     make_context: MakeContext
     persisted: PersistedTexts
     follows: Follows | None
