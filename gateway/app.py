@@ -25,6 +25,8 @@ from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
+from gateway.http.clients import Clients
+from gateway.http.door import Door
 from gateway.http.headers import harden
 from gateway.http.health import Check, health_routes
 from gateway.http.live.admission import Admission
@@ -39,6 +41,7 @@ from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.query_limits.limits import QueryLimits
+from gateway.rates.buckets import Buckets
 from gateway.schema import GatewaySchema, make_schema
 from gateway.settings import (
     InvalidSetting,
@@ -148,7 +151,7 @@ def make_app(
     origins = Origins(read_origins(settings.cors_origins), public_url=settings.public_url)
     parts = LiveParts(
         schema=schema,
-        authenticator=authenticator,
+        door=_door(settings, authenticator),
         origins=origins,
         make_context=make_context,
         persisted=persisted,
@@ -183,6 +186,15 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
             "GATEWAY_TRUSTED_DOCUMENTS_ONLY needs GATEWAY_TRUSTED_DOCUMENTS, the folder they are in"
         )
     return {}
+
+
+def _door(settings: Settings, authenticator: Authenticator) -> Door:
+    of_addresses = None
+    if settings.address_rate:
+        of_addresses = Buckets(settings.address_rate, settings.address_burst)
+    of_keys = Buckets(settings.key_rate, settings.key_burst) if settings.key_rate else None
+    clients = Clients(read_networks(settings.trusted_proxies))
+    return Door(authenticator, clients, of_keys=of_keys, of_addresses=of_addresses)
 
 
 def _disclosure(settings: Settings) -> Disclosure:

@@ -34,6 +34,8 @@ class Context:
     authenticator: Authenticator
     cursors: EventCursors
     housekeeper: Housekeeper
+    # Of the client; empty where nobody is at the other end of a connection.
+    address: str = ""
     # What the header Idempotency-Key says.
     idempotency_key: str | None = None
     # The run of a mutation that has a key.

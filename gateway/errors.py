@@ -23,6 +23,7 @@ GatewayError                  code for programs, message for people
     ├── Forbidden             FORBIDDEN
     ├── BadUserInput          BAD_USER_INPUT    an argument of a read
     ├── LimitExceeded         LIMIT_EXCEEDED    a request that is larger than one may be
+    │   └── TooManyRequests   LIMIT_EXCEEDED    one that comes too early after the others
     ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
     ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
     └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
@@ -211,7 +212,7 @@ class RequestFailure(GatewayError):
     """A failure of the whole request or root field, shown as a top-level error."""
 
     @property
-    def extensions(self) -> dict[str, str | int]:
+    def extensions(self) -> dict[str, str | int | float]:
         """What graphql-core copies into the error's ``extensions``."""
         return {"code": self.code}
 
@@ -258,14 +259,32 @@ class LimitExceeded(RequestFailure):
         self.maximum = maximum
 
     @property
-    def extensions(self) -> dict[str, str | int]:
+    def extensions(self) -> dict[str, str | int | float]:
         """What graphql-core copies into the error's ``extensions``."""
-        told: dict[str, str | int] = {
+        told: dict[str, str | int | float] = {
             "limit": self.limit,
             "value": self.value,
             "maximum": self.maximum,
         }
         return super().extensions | told
+
+
+class TooManyRequests(LimitExceeded):
+    """A request that comes too early after the others.
+
+    Args:
+        maximum: How many there may be in a second, in the long run.
+        wait_s: When the next one will be taken.
+    """
+
+    def __init__(self, message: str, *, limit: str, maximum: int, wait_s: float) -> None:
+        super().__init__(message, limit=limit, value=maximum + 1, maximum=maximum)
+        self.wait_s = wait_s
+
+    @property
+    def extensions(self) -> dict[str, str | int | float]:
+        """What graphql-core copies into the error's ``extensions``."""
+        return super().extensions | {"retryAfter": self.wait_s}
 
 
 class PersistedQueryNotFound(RequestFailure):

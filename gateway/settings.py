@@ -82,8 +82,9 @@ def _setting(
     *,
     read: Callable[[str], object] | None = None,
     is_secret: bool = False,
+    least: int = 1,
 ) -> Any:
-    metadata = {"description": description, "read": read}
+    metadata = {"description": description, "read": read, "least": least}
     return field(default=default, metadata=metadata, repr=not is_secret)
 
 
@@ -110,6 +111,25 @@ class Settings:
         "origins whose pages may ask, as in https://app.example.org; * for every one; empty: none"
         " but the gateway's own",
         read=read_origins,
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "networks of the proxies before the gateway, as in 10.0.0.0/8: what their X-Forwarded-For"
+        " says of clients is believed",
+        read=read_networks,
+    )
+    key_rate: int = _setting(
+        2000, "requests a second that one API key may send in the long run; 0: any number", least=0
+    )
+    key_burst: int = _setting(600_000, "requests that it may send at once after a quiet time")
+    address_rate: int = _setting(
+        200,
+        "requests a second that one address may send without a key that was right lately; 0: any"
+        " number",
+        least=0,
+    )
+    address_burst: int = _setting(
+        1000, "such requests at once after a quiet time; one with a wrong key counts for ten"
     )
     introspection: bool = _setting(True, "false: tell nobody the schema")
     suggestions: bool = _setting(
@@ -252,6 +272,7 @@ def _parse(variable: str, text: str, setting: dataclasses.Field[Any]) -> Any:
         return _BOOLEANS[text.lower()]
     if kind is not int:
         return text
-    if not text.strip().isdecimal() or int(text) == 0:
-        raise InvalidSetting(f"{variable} is {text!r}; it has to be a whole number above 0")
+    if not text.strip().isdecimal() or int(text) < setting.metadata["least"]:
+        above = " above 0" if setting.metadata["least"] else ""
+        raise InvalidSetting(f"{variable} is {text!r}; it has to be a whole number{above}")
     return int(text)

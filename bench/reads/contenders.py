@@ -140,7 +140,11 @@ def open_gateway(url: str, folder: Path, headers: dict[str, str]) -> Iterator[Ga
         folder: For its state; nobody else's.
     """
     ready = folder / "ready.json"
-    settings = {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATABASE_POOL_SIZE": str(limit.POOL_SIZE)}
+    settings = {
+        "GATEWAY_DATABASE_URL": url,
+        "GATEWAY_DATABASE_POOL_SIZE": str(limit.POOL_SIZE),
+        "GATEWAY_KEY_RATE": "1000000",  # nobody is refused; what it costs to count is measured
+    }
     serve = ["-m", "gateway", "serve", "--port", "0", "--state", str(folder / "gateway")]
     command = [sys.executable, *serve, "--ready-file", str(ready)]
     with running("the gateway", command, settings, folder / "log", ready.exists) as process:

@@ -7,11 +7,19 @@ another one, and in application/graphql-response+json it is 4xx or 5xx.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from aiohttp.hdrs import ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY, WWW_AUTHENTICATE
+from aiohttp.hdrs import (
+    ALLOW,
+    CACHE_CONTROL,
+    CONTENT_TYPE,
+    RETRY_AFTER,
+    VARY,
+    WWW_AUTHENTICATE,
+)
 from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
@@ -22,6 +30,7 @@ from gateway.errors import (
     LimitExceeded,
     PersistedQueryNotFound,
     RequestFailure,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -107,6 +116,9 @@ def of_failure(failure: RequestFailure, media_type: str) -> web.Response:
     response.set_status(_STATUS.get(failure.code, BAD_REQUEST))
     if isinstance(failure, Unauthenticated):
         response.headers[WWW_AUTHENTICATE] = "Bearer"
+    if isinstance(failure, TooManyRequests):
+        response.set_status(429)
+        response.headers[RETRY_AFTER] = str(math.ceil(failure.wait_s))
     if isinstance(failure, PersistedQueryNotFound):
         response.set_status(200)  # clients read on, and send the text as well
         response.headers[CACHE_CONTROL] = "no-store"  # the next answer to this GET is another

@@ -148,10 +148,9 @@ class View:
         return web.Response(text=self._page, content_type="text/html", headers=headers)
 
     async def _context(self, request: web.Request) -> Context:
-        caller = await self._parts.authenticator.authenticate(
-            request.headers.get("Authorization"), request.headers.get("X-Namespace")
-        )
-        context = self._parts.make_context(caller)
+        door = self._parts.door
+        context = self._parts.make_context(await door.admit(request))
+        context.address = door.address_of(request)
         context.idempotency_key = request.headers.get("Idempotency-Key")
         return context
 

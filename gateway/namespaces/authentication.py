@@ -148,6 +148,23 @@ class Authenticator:
         # Set when a change of keys has been committed here.
         self.changed = asyncio.Event()
 
+    def known(self, authorization: str | None, namespace: str | None) -> Caller | None:
+        """Return the caller who shows these, if that needs no look-up."""
+        known = self._known.get((authorization, namespace))
+        if known is not None and self._clock() < known.until:
+            return known.caller
+        return None
+
+    def was_right(self, authorization: str | None, namespace: str | None) -> bool:
+        """Tell whether these were right when they were looked up last, which may be long ago."""
+        try:
+            secret = _secret_in(authorization)
+        except Unauthenticated:
+            return False
+        look_up = self._look_ups.get(_key_of(secret, namespace or ""))
+        found = None if look_up is None else _finished(look_up)
+        return found is not None and found.caller is not None
+
     async def authenticate(self, authorization: str | None, namespace: str | None) -> Caller:
         """Return the caller who shows these.
 
@@ -162,9 +179,9 @@ class Authenticator:
                 two are answered alike).
             Unavailable: The database gives no answer, so nobody knows.
         """
-        known = self._known.get((authorization, namespace))
-        if known is not None and self._clock() < known.until:
-            return known.caller
+        known = self.known(authorization, namespace)
+        if known is not None:
+            return known
         secret = _secret_in(authorization)
         if not is_secret(secret):
             raise Unauthenticated(_NOBODY)
@@ -199,15 +216,7 @@ class Authenticator:
         Raises:
             Unauthenticated, NamespaceRequired, Unavailable: As ``authenticate``.
         """
-        if payload is not None and not isinstance(payload, dict):
-            raise Unauthenticated(
-                "the payload of connection_init has to be an object, as in"
-                ' {"Authorization": "Bearer sk_…", "X-Namespace": "…"}'
-            )
-        return await self.authenticate(
-            authorization_in(payload),
-            _text_in(payload or {}, "X-Namespace", "x-namespace", "namespace"),
-        )
+        return await self.authenticate(*shown_in(payload))
 
     def forget_all(self) -> None:
         """Look every key up anew; to be called when a change of keys has been committed here."""
@@ -230,8 +239,7 @@ class Authenticator:
 
     def _find(self, secret: str, namespace: str) -> _LookUp:
         """Return the look-up of a key, under way or answered; begin one if need be."""
-        place = namespace if may_name_namespace(namespace) else ""
-        key = (digest(secret), place)
+        key = _key_of(secret, namespace)
         now = self._clock()
         look_up = self._look_ups.get(key)
         if look_up is None or now - look_up.begun_at >= self._trust_s:
@@ -291,6 +299,23 @@ class Authenticator:
                 await connection.execute(statement.sql, *statement.arguments({"id": key_id}))
 
 
+def shown_in(payload: object) -> _Shown:
+    """Return the two texts that the payload of a ``connection_init`` shows.
+
+    Raises:
+        Unauthenticated: It is no object.
+    """
+    if payload is not None and not isinstance(payload, dict):
+        raise Unauthenticated(
+            "the payload of connection_init has to be an object, as in"
+            ' {"Authorization": "Bearer sk_…", "X-Namespace": "…"}'
+        )
+    return (
+        authorization_in(payload),
+        _text_in(payload or {}, "X-Namespace", "x-namespace", "namespace"),
+    )
+
+
 def authorization_in(payload: dict[str, object] | None) -> str | None:
     """Return what the payload of a socket's ``connection_init`` shows as ``Authorization``."""
     return _text_in(payload or {}, "Authorization", "authorization")
@@ -303,6 +328,18 @@ def secret_digest_in(authorization: str | None) -> bytes:
         Unauthenticated: No secret is shown.
     """
     return digest(_secret_in(authorization))
+
+
+def _key_of(secret: str, namespace: str) -> tuple[bytes, str]:
+    return digest(secret), namespace if may_name_namespace(namespace) else ""
+
+
+def _finished(look_up: _LookUp) -> _Found | None:
+    """Return what was found; None as long as nobody knows, and where it failed."""
+    answer = look_up.answer
+    if not answer.done() or answer.cancelled() or answer.exception() is not None:
+        return None
+    return answer.result()
 
 
 async def _answer_of(look_up: _LookUp) -> _Found | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from gateway.caller import Caller
 from gateway.context import Context
 from gateway.events.following import Follows
+from gateway.http.door import Door
 from gateway.http.live.admission import Admission
 from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.rules import LiveRules
 from gateway.http.origins import Origins
 from gateway.http.persisted import PersistedTexts
-from gateway.namespaces.authentication import Authenticator
 from gateway.schema import GatewaySchema
 
 MakeContext = Callable[[Caller], Context]
@@ -28,7 +28,7 @@ class LiveParts:
     """
 
     schema: GatewaySchema
-    authenticator: Authenticator
+    door: Door
     origins: Origins
     make_context: MakeContext
     persisted: PersistedTexts

@@ -45,6 +45,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_address",
         "_client",
         "_deadline",
         "_is_closing",
@@ -75,6 +76,7 @@ class Connection:
             fail=lambda: self.close(FAULT),
         )
         self._socket = socket
+        self._address = parts.door.address_of(request)
         self._operations: dict[str, Operation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: Client | None = None
@@ -175,7 +177,7 @@ class Connection:
         self._is_init_received = True
         self._set_deadline(None)
         try:
-            caller = await self.parts.authenticator.authenticate_payload(message.payload)
+            caller = await self.parts.door.admit_socket(self._address, message.payload)
             self._secret_digest = secret_digest_in(authorization_in(message.payload))
             use = self.parts.connections.admit(self, caller.key_id, self._secret_digest)
         except (Unavailable, LimitExceeded) as failure:
@@ -186,7 +188,7 @@ class Connection:
             logger.exception("a socket could not be let in")
             self.close(FAULT)
         else:
-            self._client = Client(caller, use)
+            self._client = Client(caller, use, self._address)
             self.write(frames.ACK)
 
     def _start(self, message: Subscribe) -> None:
@@ -207,6 +209,11 @@ class Connection:
                 value=most + 1,
                 maximum=most,
             )
+            operation.refuse([error_of(failure)])
+            return
+        try:
+            self.parts.door.count(self._client.caller)
+        except LimitExceeded as failure:
             operation.refuse([error_of(failure)])
             return
         self._operations[message.id] = operation

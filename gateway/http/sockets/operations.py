@@ -33,6 +33,7 @@ class Client(NamedTuple):
 
     caller: Caller
     use: KeyUse
+    address: str
 
 
 class Operation:
@@ -149,6 +150,7 @@ class Operation:
         """Send the result of a query or mutation."""
         parts = self._connection.parts
         schema, context = parts.schema, parts.make_context(self._client.caller)
+        context.address = self._client.address
         quick = await schema.answer(text, asked.variables, asked.name, context)
         if isinstance(quick, bytes):
             self._finish(quick)

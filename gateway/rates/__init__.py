@@ -1,0 +1,1 @@
+"""How often one may ask: token buckets, of one process or shared by several through PostgreSQL."""
