@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "namespaces": "Make and list namespaces.",
     "keys": "Make, list, rotate and revoke API keys.",
+    "audit": "Tell who changed namespaces and API keys.",
     "schema": "Write the GraphQL schema.",
 }
 

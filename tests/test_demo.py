@@ -21,6 +21,7 @@ from gateway.database.state import CannotStart, open_state
 from gateway.demo.files import Color, page, picture
 from gateway.errors import NotFound
 from gateway.namespaces import service
+from gateway.namespaces.audit import Actor
 from gateway.settings import Settings
 from tests.client import Client
 from tests.operations import new_bucket, new_collection
@@ -268,7 +269,9 @@ async def test_command_fills_a_namespace_outside_once(
     postgres_url: str, database: Database, state_folder: Path
 ) -> None:
     async with database.transaction() as tx:
-        await service.create_namespace(tx, reach=None, name="staging", description=None)
+        await service.create_namespace(
+            tx, by=Actor.at_command_line(), reach=None, name="staging", description=None
+        )
 
     first, second = (
         run("--state", state_folder, "--namespace", "staging", database_url=postgres_url)

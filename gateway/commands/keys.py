@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
 from asyncpg import Record
 
 from gateway.commands.database import in_transaction, state_option
+from gateway.commands.moments import moment_ahead
 from gateway.commands.output import json_option, moment, print_json, print_table
 from gateway.database.pool import Transaction
 from gateway.enums import Permission
 from gateway.limits import Limits
 from gateway.namespaces import keys as rules
 from gateway.namespaces import service
+from gateway.namespaces.audit import Actor
 from gateway.settings import Settings
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN = re.compile(rf"(\d{{1,6}})([{''.join(_UNITS)}])")
-
-
-def _read_moment(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """Return the moment that a span from now tells, or a date."""
-    if text is None:
-        return None
-    try:
-        if span := _SPAN.fullmatch(text):
-            return datetime.now(UTC) + timedelta(**{_UNITS[span[2]]: int(span[1])})
-        told = datetime.fromisoformat(text)
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{text!r} is neither a span like 12h or 30d nor a date like 2030-01-31"
-        ) from None
 
 
 @click.group(short_help="Make, list, rotate and revoke API keys.")
@@ -62,7 +45,7 @@ def keys() -> None:
 @click.option(
     "--expires",
     "expires_at",
-    callback=_read_moment,
+    callback=moment_ahead,
     metavar="WHEN",
     help="When it stops to work: a span like 12h or 30d, or a date (UTC). Left out: never.",
 )
@@ -82,6 +65,7 @@ def create(
     async def work(tx: Transaction) -> rules.NewSecret:
         return await rules.create_key(
             tx,
+            by=Actor.at_command_line(),
             limits=limits,
             reach=None,
             name=name,
@@ -118,7 +102,7 @@ def rotate(key_id: str, state: Path, as_json: bool) -> None:
     """Give the key ID a new secret and print it, this once; the old one stops to work."""
 
     async def work(tx: Transaction) -> rules.NewSecret:
-        return await rules.rotate_key(tx, reach=None, id=key_id)
+        return await rules.rotate_key(tx, by=Actor.at_command_line(), reach=None, id=key_id)
 
     _print_secret(in_transaction(state, work), as_json=as_json)
 
@@ -131,7 +115,7 @@ def revoke(key_id: str, state: Path, as_json: bool) -> None:
     """Withdraw the key ID for good."""
 
     async def work(tx: Transaction) -> None:
-        await rules.revoke_key(tx, reach=None, id=key_id)
+        await rules.revoke_key(tx, by=Actor.at_command_line(), reach=None, id=key_id)
 
     in_transaction(state, work)
     if as_json:

@@ -11,6 +11,7 @@ from gateway.commands.database import in_transaction, state_option
 from gateway.commands.output import json_option, moment, print_json, print_table
 from gateway.database.pool import Transaction
 from gateway.namespaces import service
+from gateway.namespaces.audit import Actor
 
 
 @click.group(short_help="Make and list namespaces.")
@@ -27,7 +28,10 @@ def create(name: str, description: str | None, state: Path, as_json: bool) -> No
     """Make a namespace called NAME: letters, digits, -, _ and dots."""
 
     async def work(tx: Transaction) -> str:
-        return await service.create_namespace(tx, reach=None, name=name, description=description)
+        by = Actor.at_command_line()
+        return await service.create_namespace(
+            tx, by=by, reach=None, name=name, description=description
+        )
 
     namespace_id = in_transaction(state, work)
     if as_json:

@@ -13,6 +13,8 @@ from gateway.database.pool import Database, Transaction
 from gateway.database.state import CannotStart, StateFolder
 from gateway.enums import KeyStatus, Permission
 from gateway.limits import Limits
+from gateway.namespaces import audit
+from gateway.namespaces.audit import Action, Actor
 from gateway.namespaces.key_secrets import digest
 from gateway.namespaces.key_status import status_of
 from gateway.namespaces.keys import create_key
@@ -59,12 +61,15 @@ async def ensure_default(database: Database, key_file: Path) -> FirstKey:
 
 
 async def _ensure(tx: Transaction, key_file: Path) -> FirstKey:
-    await tx.run(_SEE_TO_NAMESPACE, id=new_id("ns"), namespace_name=NAMESPACE_NAME)
+    by, namespace_id = Actor.at_command_line(), new_id("ns")
+    if await tx.run(_SEE_TO_NAMESPACE, id=namespace_id, namespace_name=NAMESPACE_NAME):
+        await audit.record(tx, by, Action.NAMESPACE_CREATED, namespace_id, name=NAMESPACE_NAME)
     kept = _read(key_file)
     if await tx.value(_FIND_MASTER_KEY, digest=digest(kept)) is not None:
         return FirstKey(kept, NAMESPACE_NAME, was_made=False)
     made = await create_key(
         tx,
+        by=by,
         limits=Limits(),
         reach=None,
         name=KEY_NAME,

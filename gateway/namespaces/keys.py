@@ -26,6 +26,8 @@ from gateway.database.pool import Transaction
 from gateway.enums import KeyStatus, Permission
 from gateway.errors import BadState, InvalidInput, NotFound, TooLarge
 from gateway.limits import Limits
+from gateway.namespaces import audit
+from gateway.namespaces.audit import Action, Actor
 from gateway.namespaces.key_secrets import digest, new_secret, prefix
 from gateway.namespaces.key_status import status_of
 from gateway.namespaces.service import Reach, get_namespace_ids
@@ -81,6 +83,7 @@ class NewSecret:
 async def create_key(
     tx: Transaction,
     *,
+    by: Actor,
     limits: Limits,
     reach: Reach,
     name: str,
@@ -124,6 +127,16 @@ async def create_key(
         namespaces=ids,
         expires_at=expires_at,
     )
+    await audit.record(
+        tx,
+        by,
+        Action.KEY_CREATED,
+        key_id,
+        name=name,
+        permissions=ranks,
+        namespaces=ids,
+        expires_at=expires_at,
+    )
     return NewSecret(key_id, secret)
 
 
@@ -136,7 +149,7 @@ async def list_keys(tx: Transaction) -> list[Record]:
     return await tx.rows(_LIST)
 
 
-async def rotate_key(tx: Transaction, *, reach: Reach, id: str) -> NewSecret:
+async def rotate_key(tx: Transaction, *, by: Actor, reach: Reach, id: str) -> NewSecret:
     """Give a key another secret; the old one stops to work.
 
     Raises:
@@ -148,10 +161,11 @@ async def rotate_key(tx: Transaction, *, reach: Reach, id: str) -> NewSecret:
         raise BadState(f"this key is {status}; create a new one", ("id",))
     secret = new_secret()
     await tx.run(_SET_SECRET, id=id, key_prefix=prefix(secret), secret_sha256=digest(secret))
+    await audit.record(tx, by, Action.KEY_ROTATED, id)
     return NewSecret(id, secret)
 
 
-async def revoke_key(tx: Transaction, *, reach: Reach, id: str) -> None:
+async def revoke_key(tx: Transaction, *, by: Actor, reach: Reach, id: str) -> None:
     """Withdraw a key, for good; the asking key may withdraw itself.
 
     Raises:
@@ -161,6 +175,7 @@ async def revoke_key(tx: Transaction, *, reach: Reach, id: str) -> None:
     if await _lock(tx, reach, id) is KeyStatus.REVOKED:
         raise BadState("this key was revoked before", ("id",))
     await tx.run(_SET_REVOKED, id=id)
+    await audit.record(tx, by, Action.KEY_REVOKED, id)
 
 
 async def _get_ids(tx: Transaction, reach: Reach, namespaces: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from strawberry.types import Info
 from gateway.enums import Permission
 from gateway.mutation import mutation
 from gateway.namespaces import keys, service
+from gateway.namespaces.audit import Actor
 from gateway.namespaces.inputs import CreateApiKeyInput, CreateNamespaceInput
 from gateway.namespaces.types import ApiKeyPayload, NamespacePayload
 from gateway.planner.rows import row, row_in
@@ -31,6 +32,7 @@ class NamespaceMutations:
         async with info.context.transaction() as tx:
             namespace_id = await service.create_namespace(
                 tx,
+                by=_actor(info),
                 reach=info.context.caller.namespaces,
                 name=input.namespace_name,
                 description=input.description,
@@ -51,6 +53,7 @@ class NamespaceMutations:
         async with info.context.transaction() as tx:
             made = await keys.create_key(
                 tx,
+                by=_actor(info),
                 limits=info.context.limits,
                 reach=info.context.caller.namespaces,
                 name=input.name,
@@ -72,7 +75,9 @@ class NamespaceMutations:
         id: Annotated[strawberry.ID, strawberry.argument(description="The key's id.")],
     ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
-            made = await keys.rotate_key(tx, reach=info.context.caller.namespaces, id=id)
+            made = await keys.rotate_key(
+                tx, by=_actor(info), reach=info.context.caller.namespaces, id=id
+            )
         info.context.once_committed(info.context.authenticator.forget_all)
         return ApiKeyPayload(api_key=row(id=made.key_id), secret=made.secret)
 
@@ -87,6 +92,10 @@ class NamespaceMutations:
         id: Annotated[strawberry.ID, strawberry.argument(description="The key's id.")],
     ) -> ApiKeyPayload:
         async with info.context.transaction() as tx:
-            await keys.revoke_key(tx, reach=info.context.caller.namespaces, id=id)
+            await keys.revoke_key(tx, by=_actor(info), reach=info.context.caller.namespaces, id=id)
         info.context.once_committed(info.context.authenticator.forget_all)
         return ApiKeyPayload(api_key=row(id=id))
+
+
+def _actor(info: Info) -> Actor:
+    return Actor.key(info.context.caller.key_id, info.context.address)

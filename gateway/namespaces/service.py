@@ -20,6 +20,8 @@ from gateway.errors import (
     TooLarge,
     UserFailure,
 )
+from gateway.namespaces import audit
+from gateway.namespaces.audit import Action, Actor
 from gateway.namespaces.tables import NamespaceRow
 
 MOST_NAME_CHARACTERS = 255
@@ -54,7 +56,7 @@ def may_name_namespace(text: str) -> bool:
 
 
 async def create_namespace(
-    tx: Transaction, *, reach: Reach, name: str, description: str | None
+    tx: Transaction, *, by: Actor, reach: Reach, name: str, description: str | None
 ) -> str:
     """Make a namespace; return its id.
 
@@ -74,6 +76,7 @@ async def create_namespace(
     taken = AlreadyExists(f"a namespace is called {name!r} already", ("namespaceName",))
     with on_violation(uq_namespaces_namespace_name=taken):
         await tx.run(_ADD, id=namespace_id, namespace_name=name, description=description)
+    await audit.record(tx, by, Action.NAMESPACE_CREATED, namespace_id, name=name)
     return namespace_id
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, CheckConstraint, LargeBinary, Text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, LargeBinary, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.database.base import Id, Moment, Name, Row, Versioned
+from gateway.database.base import Id, JsonObject, Moment, Name, Row, Versioned
 
 
 class NamespaceRow(Versioned, Row):
@@ -36,3 +36,20 @@ class ApiKeyRow(Versioned, Row):
             "permissions <@ ARRAY['READ','WRITE','DELETE','ADMIN']", name="permissions"
         ),
     )
+
+
+class AuditRow(Row):
+    """A change of a namespace or a key; ``by_user`` is somebody at the command line."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    happened_at: Mapped[Moment] = mapped_column(server_default=func.now())
+    action: Mapped[str]
+    subject_id: Mapped[Id]
+    by_key_id: Mapped[Id | None]
+    by_user: Mapped[str | None]
+    origin: Mapped[str]
+    details: Mapped[JsonObject]
+
+    __table_args__ = (CheckConstraint("(by_key_id IS NULL) <> (by_user IS NULL)", name="by"),)

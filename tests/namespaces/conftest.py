@@ -24,10 +24,13 @@ from gateway.housekeeping import Housekeeper
 from gateway.http.strict_json import encode
 from gateway.limits import Limits
 from gateway.namespaces import keys, service
+from gateway.namespaces.audit import Actor
 from gateway.namespaces.authentication import Authenticator
 from gateway.namespaces.keys import NewSecret
 from gateway.planner.reader import Reader
 from gateway.schema import GatewaySchema, make_schema
+
+OPERATOR = Actor(None, "operator", "workstation")
 
 
 class Clock:
@@ -53,7 +56,9 @@ class Operator:
 
     async def namespace(self, name: str) -> str:
         async with self.database.transaction() as tx:
-            return await service.create_namespace(tx, reach=None, name=name, description=None)
+            return await service.create_namespace(
+                tx, by=OPERATOR, reach=None, name=name, description=None
+            )
 
     async def key(
         self,
@@ -64,6 +69,7 @@ class Operator:
         async with self.database.transaction() as tx:
             return await keys.create_key(
                 tx,
+                by=OPERATOR,
                 limits=Limits(),
                 reach=None,
                 name="a key",
@@ -74,7 +80,7 @@ class Operator:
 
     async def revoke(self, key: NewSecret) -> None:
         async with self.database.transaction() as tx:
-            await keys.revoke_key(tx, reach=None, id=key.key_id)
+            await keys.revoke_key(tx, by=OPERATOR, reach=None, id=key.key_id)
 
 
 class Gateway:
