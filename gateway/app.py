@@ -42,6 +42,7 @@ from gateway.namespaces.authentication import Authenticator
 from gateway.planner.reader import Reader
 from gateway.query_limits.limits import QueryLimits
 from gateway.rates.buckets import Buckets
+from gateway.rates.shared import SharedBuckets
 from gateway.schema import GatewaySchema, make_schema
 from gateway.settings import (
     InvalidSetting,
@@ -89,6 +90,7 @@ def make_app(
     )
     fetcher = Fetcher(_fetch_rules(settings))
     authenticator = Authenticator(database)
+    of_keys = _of_keys(settings, database)
     cursors = EventCursors()
     housekeeper = Housekeeper(database, blobs)
     sequencer = Sequencer(database, retention_days=settings.event_retention_days)
@@ -120,8 +122,10 @@ def make_app(
                 ) from error
 
     async def background(_: web.Application) -> AsyncIterator[None]:
-        workers = (housekeeper, sequencer, hub, key_watch)
-        tasks = [asyncio.create_task(each.run()) for each in workers]
+        works = [each.run() for each in (housekeeper, sequencer, hub, key_watch)]
+        if isinstance(of_keys, SharedBuckets):
+            works.append(of_keys.run())
+        tasks = [asyncio.create_task(each) for each in works]
         yield
         for task in tasks:
             await end(task)
@@ -151,7 +155,7 @@ def make_app(
     origins = Origins(read_origins(settings.cors_origins), public_url=settings.public_url)
     parts = LiveParts(
         schema=schema,
-        door=_door(settings, authenticator),
+        door=_door(settings, authenticator, of_keys),
         origins=origins,
         make_context=make_context,
         persisted=persisted,
@@ -188,13 +192,20 @@ def _trusted(settings: Settings) -> dict[str, TrustedDocument]:
     return {}
 
 
-def _door(settings: Settings, authenticator: Authenticator) -> Door:
+def _door(settings: Settings, authenticator: Authenticator, of_keys: Buckets | None) -> Door:
     of_addresses = None
     if settings.address_rate:
         of_addresses = Buckets(settings.address_rate, settings.address_burst)
-    of_keys = Buckets(settings.key_rate, settings.key_burst) if settings.key_rate else None
     clients = Clients(read_networks(settings.trusted_proxies))
     return Door(authenticator, clients, of_keys=of_keys, of_addresses=of_addresses)
+
+
+def _of_keys(settings: Settings, database: Database) -> Buckets | None:
+    if not settings.key_rate:
+        return None
+    if settings.shared_rates:
+        return SharedBuckets(settings.key_rate, settings.key_burst, database=database)
+    return Buckets(settings.key_rate, settings.key_burst)
 
 
 def _disclosure(settings: Settings) -> Disclosure:

@@ -122,6 +122,9 @@ class Settings:
         2000, "requests a second that one API key may send in the long run; 0: any number", least=0
     )
     key_burst: int = _setting(600_000, "requests that it may send at once after a quiet time")
+    shared_rates: bool = _setting(
+        False, "true: all gateways on one database together give a key its rate"
+    )
     address_rate: int = _setting(
         200,
         "requests a second that one address may send without a key that was right lately; 0: any"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from dataclasses import replace
@@ -93,6 +94,18 @@ async def test_operations_on_a_socket_count_for_the_key(serving: Serving) -> Non
     assert [answers[str(number)]["type"] for number in range(20)] == ["next"] * 20
     assert answers["20"]["type"] == "error"
     assert answers["20"]["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+async def test_gateways_on_one_database_may_share_the_rate(serving: Serving) -> None:
+    sharing = replace(FEW, key_burst=300, shared_rates=True)
+    async with serving(sharing) as one, serving(sharing) as other:
+        assert set(await statuses(one, 290)) == {200}
+        given = 0
+        while (await statuses(other, 1)) == [200]:
+            given += 1
+            await asyncio.sleep(0.05)  # they tell each other meanwhile
+
+    assert 0 < given < 290
 
 
 async def test_who_tries_keys_is_kept_waiting_before_they_are_looked_up(
