@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web, web_response
 from aiohttp.hdrs import CACHE_CONTROL, METH_POST, SERVER
+from multidict import istr
 
-CONTENT_SECURITY_POLICY = "Content-Security-Policy"
-CROSS_ORIGIN_RESOURCE_POLICY = "Cross-Origin-Resource-Policy"
-_HSTS = "Strict-Transport-Security"
+# As istr they are compared without being put into lower case each time.
+CONTENT_SECURITY_POLICY = istr("Content-Security-Policy")
+CROSS_ORIGIN_RESOURCE_POLICY = istr("Cross-Origin-Resource-Policy")
+_HSTS = istr("Strict-Transport-Security")
 _ALWAYS = {
     # Browsers guess no types, and tell nobody the address of an answer: a link is a secret.
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    istr("X-Content-Type-Options"): "nosniff",
+    istr("Referrer-Policy"): "no-referrer",
 }
 # For what says nothing else: no page at all, let alone one in a frame, and no part of another's.
 _OTHERWISE = (
