@@ -71,8 +71,13 @@ def test_charges_what_there_is_and_no_more(buckets: Buckets, clock: Clock) -> No
     assert taken(buckets, "a", 100) == 10
 
 
-def test_forgets_nobody_before_their_bucket_is_full(buckets: Buckets, clock: Clock) -> None:
-    taken(buckets, "a", 50)
+@pytest.mark.parametrize("begun_s", [0, 2.5, 4.95, 5.05])
+def test_forgets_nobody_before_their_bucket_is_full(
+    buckets: Buckets, clock: Clock, begun_s: float
+) -> None:
+    buckets.take("other")
+    clock.now += begun_s
+    assert taken(buckets, "a", 50) == 50
 
     for number in range(49):
         clock.now += 0.1
@@ -106,9 +111,9 @@ Taking = Callable[[Buckets], object]
 )
 def test_lets_go_of_what_is_full_again(buckets: Buckets, clock: Clock, use: Taking) -> None:
     use(buckets)
-    for _ in range(3):
+    for number in range(3):
         clock.now += 5.1
-        buckets.take("b")
+        buckets.take(f"other {number}")
 
     assert len(buckets) <= 2
     assert taken(buckets, "a", 100) == 50
