@@ -234,6 +234,7 @@ def _query_limits(settings: Settings) -> QueryLimits:
         directives=settings.max_directives,
         repeated_keys=settings.max_repeated_keys,
         list_items=settings.max_list_items,
+        cost=settings.max_cost,
     )
 
 

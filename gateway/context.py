@@ -38,6 +38,8 @@ class Context:
     address: str = ""
     # What the header Idempotency-Key says.
     idempotency_key: str | None = None
+    # Whether answers say what they cost.
+    reports_cost: bool = False
     # The run of a mutation that has a key.
     attempt: Attempt | None = None
 

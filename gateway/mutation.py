@@ -20,6 +20,7 @@ from gateway.idempotency.answers import Replayed, refusal_of_each
 from gateway.idempotency.attempt import Attempt
 from gateway.idempotency.claims import PATH
 from gateway.idempotency.keys import fingerprint, key_of
+from gateway.planner.declare import sized_by
 from gateway.planner.outcome import Outcome
 from gateway.user_errors import to_user_errors
 
@@ -117,7 +118,8 @@ def mutation(*, permission: Permission, description: str, shows_secret: bool = F
 def bulk_mutation(*, permission: Permission, most_inputs: int, description: str) -> Any:
     """Declare a mutation of a list of ``inputs``, each of which gets a payload of its own."""
     extension = _Answered(permission, most_inputs=most_inputs)
-    return strawberry.mutation(description=description, extensions=[extension])
+    metadata = sized_by("inputs", most=most_inputs)
+    return strawberry.mutation(description=description, extensions=[extension], metadata=metadata)
 
 
 def as_plain(value: Any) -> Any:

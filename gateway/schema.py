@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import strawberry
 from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, OperationType
 from strawberry.exceptions import MissingQueryError
@@ -37,7 +38,8 @@ from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
 from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache
-from gateway.planner.prepared import PreparedTexts
+from gateway.planner.prepared import Prepared, PreparedTexts
+from gateway.planner.pricing.price import Price
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
@@ -107,7 +109,7 @@ class GatewaySchema(strawberry.Schema):
         audit(schema, catalog)
         self._catalog = catalog
         self._only: frozenset[str] | None = None
-        self.texts = PreparedTexts(schema, limits, disclosure)
+        self.texts = PreparedTexts(schema, catalog, limits, disclosure)
         self.plans = PlanCache(PLANS_KEPT)
         self.execution_context_class = type(
             "BoundPlanExecutor",
@@ -138,7 +140,8 @@ class GatewaySchema(strawberry.Schema):
         """Plan the queries of a document as they are likely to be asked; nothing is read.
 
         Raises:
-            GraphQLError: the first thing that is wrong with the document.
+            GraphQLError: the first thing that is wrong with the document, or that nobody could ask
+                for, as it costs too much whatever the variables are.
         """
         prepared = self.texts.find(text)
         if prepared.errors:
@@ -147,11 +150,11 @@ class GatewaySchema(strawberry.Schema):
         prefixes = list(self._catalog.by_prefix)
         scalars = {"EventCursor": self._cursors.write(context.caller.namespace_id, 0, 0)}
         for operation in prepared.document.definitions:
-            if (
-                isinstance(operation, OperationDefinitionNode)
-                and operation.operation is OperationType.QUERY
-            ):
-                name = operation.name.value if operation.name else None
+            if not isinstance(operation, OperationDefinitionNode):
+                continue
+            name = operation.name.value if operation.name else None
+            _check_price(prepared.price(name), name)
+            if operation.operation is OperationType.QUERY:
                 for variables in sample_variables(self._schema, operation, prefixes, scalars):
                     await self.execute(text, variables, context, operation_name=name)
 
@@ -171,7 +174,11 @@ class GatewaySchema(strawberry.Schema):
         operation = prepared.operation(name)
         if operation is None or prepared.excess(name, variables):
             return None
-        return await operation.run(variables, context, self.plans)
+        answer = await operation.run(variables, context, self.plans)
+        if context.reports_cost and isinstance(answer, bytes):
+            extensions = orjson.dumps(_cost_of(prepared, name, variables))
+            return answer[:-1] + b',"extensions":' + extensions + b"}"
+        return answer
 
     def type_of(self, text: str, name: str | None) -> OperationType | None:
         """Return the type of the operation that a request asks for; None if it cannot be told."""
@@ -273,6 +280,19 @@ class GatewaySchema(strawberry.Schema):
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 
+    async def _handle_execution_result(
+        self, context: ExecutionContext, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Complete an answer of any transport: with its cost, if that is asked for."""
+        result = await super()._handle_execution_result(context, *args, **kwargs)
+        asked: Context | None = context.context
+        if asked is not None and asked.reports_cost and context.graphql_document is not None:
+            prepared = self.texts.find(context.query or "")
+            if not prepared.errors:
+                name, variables = context._provided_operation_name, context.variables or {}
+                result.extensions = _cost_of(prepared, name, variables)
+        return result
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
@@ -293,6 +313,32 @@ def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
                 **(error.extensions or {}),
                 "code": _code(error, is_request_error),
             }
+
+
+def _cost_of(prepared: Prepared, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the extensions of an answer that says what it costs."""
+    price = prepared.price(name)
+    return {"cost": {"requested": price.under(variables), "limit": price.maximum}}
+
+
+def _check_price(price: Price, name: str | None) -> None:
+    """Tell of a trusted operation that costs too much for some variables.
+
+    Raises:
+        GraphQLError: It does for all.
+    """
+    if not price.may_exceed:
+        return
+    beyond = price.excess({})
+    if beyond and price.least > price.maximum:
+        raise beyond
+    logger.warning(
+        "the trusted operation %s may read up to %d rows, as its variables say; requests that would"
+        " read more than %d are refused",
+        name or "without a name",
+        price.most,
+        price.maximum,
+    )
 
 
 def _told(failure: GatewayError) -> GraphQLError:

@@ -16,7 +16,12 @@ from gateway.database.base import IdText
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import BlobRole, FieldType, SourceType, Status
 from gateway.events.places import history
-from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
+from gateway.lineage.graph import (
+    LineageDirection,
+    lineage_arguments,
+    lineage_query,
+    lineage_sizing,
+)
 from gateway.objects.links import EXPIRES_IN, expiry, key_of, link, sign_contents
 from gateway.objects.tables import BlobRow
 from gateway.payloads import REPLAYED
@@ -265,6 +270,7 @@ class Document(Node):
     version: int = strawberry.field(description="Rises by one with each change.")
     lineage: Annotated[LineageGraph, strawberry.lazy("gateway.lineage.types")] = derived(
         lineage_query(LineageDirection.UPSTREAM, 500),
+        sizing=lineage_sizing(500),
         arguments=lineage_arguments(LineageDirection.UPSTREAM, 500),
         description="What it was made from, or what was made from it, as a graph.",
     )

@@ -34,13 +34,13 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
-from gateway.http import strict_json
+from gateway.http import cost, strict_json
 from gateway.http.event_streams import events
 from gateway.http.media_types import EVENTS, RESPONSE_JSON
 
 BAD_REQUEST = 400
 # What the endpoint depends on besides the URL; it matters to caches of GET.
-_VARIES = "Accept, Authorization, X-Namespace"
+_VARIES = f"Accept, Authorization, X-Namespace, {cost.HEADER}"
 _STATUS = {
     Unauthenticated.code: 401,
     Forbidden.code: 403,

@@ -17,7 +17,7 @@ from strawberry.types.graphql import OperationType
 
 from gateway.context import Context
 from gateway.errors import RequestFailure
-from gateway.http import answers
+from gateway.http import answers, cost
 from gateway.http.answers import Refused
 from gateway.http.event_streams import stream
 from gateway.http.headers import CONTENT_SECURITY_POLICY
@@ -152,6 +152,7 @@ class View:
         context = self._parts.make_context(await door.admit(request))
         context.address = door.address_of(request)
         context.idempotency_key = request.headers.get("Idempotency-Key")
+        context.reports_cost = cost.is_asked_for(request.headers.get(cost.HEADER))
         return context
 
 

@@ -16,7 +16,7 @@ from gateway.enums import Word, words
 from gateway.errors import BadUserInput
 from gateway.lineage.walking import Asked, graph_sql
 from gateway.planner.declare import Argument
-from gateway.planner.sources import DerivedQuery, DerivedRows
+from gateway.planner.sources import DerivedQuery, DerivedRows, Sizing
 from gateway.planner.sql import TEXTS, Relation
 
 DEEPEST = 100
@@ -62,6 +62,11 @@ def lineage_arguments(direction: LineageDirection, most_nodes: int) -> dict[str,
             " what it starts from. The others are walked through, and count as steps.",
         ),
     }
+
+
+def lineage_sizing(most_nodes: int) -> Sizing:
+    """Return how many nodes a `lineage` field has, with its default."""
+    return Sizing(("maxNodes",), most_nodes, MOST_NODES)
 
 
 def lineage_query(

@@ -10,9 +10,14 @@ from strawberry.types import Info
 from gateway.database.ids import prefix_of
 from gateway.enums import Permission
 from gateway.errors import BadUserInput
-from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
+from gateway.lineage.graph import (
+    LineageDirection,
+    lineage_arguments,
+    lineage_query,
+    lineage_sizing,
+)
 from gateway.lineage.types import LineageGraph
-from gateway.planner.declare import Argument, derived
+from gateway.planner.declare import Argument, derived, sized_by
 from gateway.planner.node import Node
 from gateway.planner.rows import listed, row
 
@@ -28,6 +33,7 @@ def _may_see(info: Info, id_: str) -> bool:
 class LineageQueries:
     lineage: LineageGraph = derived(
         lineage_query(LineageDirection.BOTH, 1000),
+        sizing=lineage_sizing(1000),
         arguments={
             "id": Argument(strawberry.ID, strawberry.UNSET, "An object or a document."),
             **lineage_arguments(LineageDirection.BOTH, 1000),
@@ -45,7 +51,8 @@ class LineageQueries:
 
     @strawberry.field(
         description=f"One entry per id, in their order; null for one that is not here."
-        f" At most {MOST_IDS} ids."
+        f" At most {MOST_IDS} ids.",
+        metadata=sized_by("ids", most=MOST_IDS),
     )
     def nodes(
         self,

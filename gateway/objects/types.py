@@ -12,7 +12,12 @@ from sqlalchemy.sql import ColumnElement
 from gateway import listings
 from gateway.enums import FieldType, SourceType, Status
 from gateway.events.places import history
-from gateway.lineage.graph import LineageDirection, lineage_arguments, lineage_query
+from gateway.lineage.graph import (
+    LineageDirection,
+    lineage_arguments,
+    lineage_query,
+    lineage_sizing,
+)
 from gateway.objects.links import EXPIRES_IN, key_of, sign_contents
 from gateway.objects.tables import BlobRow, ObjectRow, ObjectTallyRow
 from gateway.payloads import REPLAYED
@@ -149,6 +154,7 @@ class BucketObject(Node):
     )
     lineage: Annotated[LineageGraph, strawberry.lazy("gateway.lineage.types")] = derived(
         lineage_query(LineageDirection.DOWNSTREAM, 500),
+        sizing=lineage_sizing(500),
         arguments=lineage_arguments(LineageDirection.DOWNSTREAM, 500),
         description="What was made from it, as a graph.",
     )

@@ -19,10 +19,11 @@ from strawberry.types.field import StrawberryField
 
 from gateway.planner import sources
 from gateway.planner.rows import Rows
-from gateway.planner.sources import Planned, Source
+from gateway.planner.sources import Planned, Sizing, Source
 
 T = TypeVar("T")
 SOURCE = "source"
+SIZING = "sizing"
 PLANNED = "__planned__"
 
 
@@ -40,6 +41,14 @@ class PlannedField(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """Ask for all rows; take from an object that is known already what it says."""
         return Rows() if source is None else getattr(source, self.python_name)
+
+
+def sized_by(argument: str, *, most: int) -> dict[str, Any]:
+    """Return the metadata of a field with a resolver that has as much to read as a list has items.
+
+    Its own items, or those of a list directly below it.
+    """
+    return {SIZING: Sizing((argument,), 1, most, is_list=True)}
 
 
 def _planned(
@@ -211,10 +220,14 @@ def ancestors(column: str, *, description: str) -> Any:
 
 
 def derived(
-    build: Callable[..., Any], *, arguments: Mapping[str, Argument], description: str
+    build: Callable[..., Any],
+    *,
+    sizing: Sizing,
+    arguments: Mapping[str, Argument],
+    description: str,
 ) -> Any:
     """Read an object over the rows of a query of its own."""
-    return _planned(sources.Derived(build), description, arguments)
+    return _planned(sources.Derived(build, sizing), description, arguments)
 
 
 def members(

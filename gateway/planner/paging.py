@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import BadUserInput
+from gateway.planner.sources import Sizing
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 1000
+PAGE = Sizing(("last", "first"), DEFAULT_PAGE, LARGEST_PAGE)
 
 
 def goes_backwards(arguments: Mapping[str, Any]) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
 
 from gateway.checks import shortened
 from gateway.errors import BadUserInput
 from gateway.planner.caching import LeastUsedCache
+from gateway.planner.catalog import Catalog
 from gateway.planner.mutating import MutationOperation
 from gateway.planner.operation import Operation
+from gateway.planner.pricing.price import Price
+from gateway.planner.pricing.prices import Prices
 from gateway.query_limits.inputs import InputLists
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
 from gateway.query_limits.measuring import excess
@@ -19,10 +22,26 @@ from gateway.query_limits.parsing import parse_within
 from gateway.validation import DEFAULT_DISCLOSURE, Disclosure, problems
 
 
+class _Checks(NamedTuple):
+    """What has to be looked at in an operation's variables: lists, and what makes it cost more."""
+
+    lists: Mapping[str, Any]
+    price: Price | None
+
+
 class Prepared:
     """One text: its document, what is wrong with it, and the short road of each operation in it."""
 
-    __slots__ = ("_input_lists", "_lists", "_operations", "_schema", "document", "errors")
+    __slots__ = (
+        "_checks",
+        "_input_lists",
+        "_operations",
+        "_priced",
+        "_prices",
+        "_schema",
+        "document",
+        "errors",
+    )
 
     def __init__(
         self,
@@ -31,6 +50,7 @@ class Prepared:
         limits: QueryLimits,
         disclosure: Disclosure,
         input_lists: InputLists,
+        prices: Prices,
     ) -> None:
         self.document: DocumentNode = parse_within(text, limits)
         beyond = excess(self.document, limits)
@@ -40,7 +60,9 @@ class Prepared:
         self._schema = schema
         self._input_lists = input_lists
         self._operations: dict[str | None, Operation | MutationOperation | None] = {}
-        self._lists: dict[str | None, Mapping[str, Any]] = {}
+        self._prices = prices
+        self._priced: dict[str | None, Price] = {}
+        self._checks: dict[str | None, _Checks] = {}
 
     def operation(self, name: str | None) -> Operation | MutationOperation | None:
         """Return the operation that a name picks; None if it has to take the long road."""
@@ -83,15 +105,34 @@ class Prepared:
         )
 
     def excess(self, name: str | None, variables: Mapping[str, Any]) -> GraphQLError | None:
-        """Return the error of a list in an operation's variables that is too long.
+        """Return the error of variables with a list that is too long, or of a price too high.
 
         Raises:
             BadUserInput: as ``definition``.
         """
-        types = self._lists.get(name)
-        if types is None:
-            types = self._lists[name] = self._input_lists.of(self.definition(name))
-        return self._input_lists.excess(types, variables) if types else None
+        checks = self._checks.get(name)
+        if checks is None:
+            checks = self._checks[name] = self._checks_of(name)
+        lists, price = checks
+        if lists and (beyond := self._input_lists.excess(lists, variables)):
+            return beyond
+        return price.excess(variables) if price else None
+
+    def price(self, name: str | None) -> Price:
+        """Return what an operation of a valid document costs.
+
+        Raises:
+            BadUserInput: as ``definition``.
+        """
+        price = self._priced.get(name)
+        if price is None:
+            price = self._priced[name] = self._prices.of(self.document, self.definition(name))
+        return price
+
+    def _checks_of(self, name: str | None) -> _Checks:
+        lists = self._input_lists.of(self.definition(name))
+        price = self.price(name)
+        return _Checks(lists, price if price.may_exceed else None)
 
 
 class PreparedTexts:
@@ -107,6 +148,7 @@ class PreparedTexts:
     def __init__(
         self,
         schema: GraphQLSchema,
+        catalog: Catalog,
         limits: QueryLimits = DEFAULTS,
         disclosure: Disclosure = DEFAULT_DISCLOSURE,
         *,
@@ -118,6 +160,7 @@ class PreparedTexts:
         self._limits = limits
         self._disclosure = disclosure
         self._input_lists = InputLists(schema, limits)
+        self._prices = Prices(schema, catalog, maximum=limits.cost)
         self._longest = longest
         self.kept = LeastUsedCache[str, Prepared](most, most_weight=most_characters)
 
@@ -130,7 +173,12 @@ class PreparedTexts:
         prepared = self.kept.find(text)
         if prepared is None:
             prepared = Prepared(
-                self._schema, text, self._limits, self._disclosure, self._input_lists
+                self._schema,
+                text,
+                self._limits,
+                self._disclosure,
+                self._input_lists,
+                self._prices,
             )
             if len(text) <= self._longest:
                 self.kept.keep(text, prepared, len(text))

@@ -16,6 +16,22 @@ Columns = ReadOnlyColumnCollection[str, Any]
 Predicate = ColumnElement[bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How many rows a field has at most: what the first of these arguments says that is given.
+
+    Args:
+        arguments: Their names in the schema.
+        default: The size where none is given.
+        is_list: Whether they are lists, whose length counts.
+    """
+
+    arguments: tuple[str, ...]
+    default: int
+    most: int
+    is_list: bool = False
+
+
 class Source:
     """Base of all sources."""
 
@@ -139,10 +155,11 @@ class Derived(Source):
     """An object over rows that a query of its own finds, starting from this row's id.
 
     Without a row, at the root of a query, it starts from the argument ``id``. No rows make the
-    object null.
+    object null. ``sizing`` is of these rows.
     """
 
     build: Callable[[DerivedQuery], DerivedRows]
+    sizing: Sizing
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class QueryLimits:
             each of its uses.
         repeated_keys: Fields of one name in one object of the answer.
         list_items: Of one list of an input.
+        cost: Rows that an operation may read, as its page sizes say.
     """
 
     characters: int = 128 * 1024
@@ -35,22 +36,25 @@ class QueryLimits:
     directives: int = 30
     repeated_keys: int = 50
     list_items: int = 100_000
+    cost: int = 500_000
 
 
 DEFAULTS = QueryLimits()
 
 
 def exceeded(
-    limit: str, what: str, value: int, maximum: int, node: Node | None = None
+    limit: str, what: str, value: int, maximum: int, node: Node | None = None, *, mend: str = ""
 ) -> GraphQLError:
     """Return the error of a limit, at a node of the document.
 
     Args:
         limit: Its name for programs.
         what: What has the value, as in "the operation has {} aliases".
+        mend: What would be right, where that is not plain.
     """
     told = min(value, MOST_TOLD)
-    failure = LimitExceeded(
-        f"{what.format(told)}; the most is {maximum}", limit=limit, value=told, maximum=maximum
-    )
+    message = f"{what.format(told)}; the most is {maximum}"
+    if mend:
+        message += f", so {mend}"
+    failure = LimitExceeded(message, limit=limit, value=told, maximum=maximum)
     return GraphQLError(failure.message, node, original_error=failure)

@@ -158,6 +158,7 @@ def test_the_table_has_every_limit_with_its_default() -> None:
         (Settings(max_directives=1), "{ __typename @skip(if: false) }", {}),
         (Settings(max_repeated_keys=2), "{ __typename __typename }", {}),
         (Settings(max_list_items=1), '{ nodes(ids: ["a"]) { id } }', {}),
+        (Settings(max_cost=2), "{ buckets(first: 1) { nodes { id } } }", {}),
         (
             Settings(max_list_items=1),
             "query ($a: [ID!]!) { nodes(ids: $a) { id } }",

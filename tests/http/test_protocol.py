@@ -306,7 +306,7 @@ async def test_a_get_asks_in_its_url(served: Served) -> None:
     status, headers, answer = await ask(served, "GET", params=params)
 
     assert (status, answer) == (200, {"data": {"buckets": {"totalCount": 0}}})
-    assert headers["Vary"] == "Accept, Authorization, X-Namespace"
+    assert headers["Vary"] == "Accept, Authorization, X-Namespace, GraphQL-Cost"
 
 
 async def test_a_get_may_leave_parameters_empty(served: Served) -> None:

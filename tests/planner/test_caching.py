@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.planner.caching import CacheCounts, LeastUsedCache
+from gateway.planner.catalog import Catalog
 from gateway.planner.prepared import PreparedTexts
 from gateway.schema import GatewaySchema
 
@@ -35,7 +36,7 @@ def test_weights_are_bounded_too() -> None:
 
 
 def test_a_long_text_is_not_kept(schema: GatewaySchema) -> None:
-    texts = PreparedTexts(schema._schema, longest=20)
+    texts = PreparedTexts(schema._schema, Catalog(schema._schema), longest=20)
     short, long = "{ __typename }", "{ __typename } # and more"
 
     assert texts.find(short) is texts.find(short)

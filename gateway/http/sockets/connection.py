@@ -10,6 +10,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.errors import LimitExceeded, RequestFailure, Unavailable
+from gateway.http import cost
 from gateway.http.answers import error_of
 from gateway.http.live.farewells import (
     FAULT,
@@ -178,6 +179,7 @@ class Connection:
         self._set_deadline(None)
         try:
             caller = await self.parts.door.admit_socket(self._address, message.payload)
+            reports_cost = cost.is_asked_for((message.payload or {}).get(cost.HEADER))
             self._secret_digest = secret_digest_in(authorization_in(message.payload))
             use = self.parts.connections.admit(self, caller.key_id, self._secret_digest)
         except (Unavailable, LimitExceeded) as failure:
@@ -188,7 +190,7 @@ class Connection:
             logger.exception("a socket could not be let in")
             self.close(FAULT)
         else:
-            self._client = Client(caller, use, self._address)
+            self._client = Client(caller, use, self._address, reports_cost)
             self.write(frames.ACK)
 
     def _start(self, message: Subscribe) -> None:

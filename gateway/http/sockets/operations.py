@@ -29,11 +29,12 @@ _TAKEN = frozenset({RequestedType.QUERY, RequestedType.MUTATION})
 
 
 class Client(NamedTuple):
-    """Who has been let in on a socket."""
+    """Who has been let in on a socket; ``reports_cost``: answers say what they cost."""
 
     caller: Caller
     use: KeyUse
     address: str
+    reports_cost: bool
 
 
 class Operation:
@@ -151,6 +152,7 @@ class Operation:
         parts = self._connection.parts
         schema, context = parts.schema, parts.make_context(self._client.caller)
         context.address = self._client.address
+        context.reports_cost = self._client.reports_cost
         quick = await schema.answer(text, asked.variables, asked.name, context)
         if isinstance(quick, bytes):
             self._finish(quick)

@@ -24,7 +24,14 @@ from gateway.planner.declare import (
     unnested,
 )
 from gateway.planner.node import Node
-from gateway.planner.sources import CallerBinds, Columns, DerivedQuery, DerivedRows, Predicate
+from gateway.planner.sources import (
+    CallerBinds,
+    Columns,
+    DerivedQuery,
+    DerivedRows,
+    Predicate,
+    Sizing,
+)
 from gateway.planner.sql import Relation
 from gateway.schema import GatewaySchema
 
@@ -192,6 +199,9 @@ def test_refuses_a_field_that_a_record_does_not_have() -> None:
 # ---- derived objects ----------------------------------------------------------------------------
 
 
+ANY = Sizing((), 1, 1)
+
+
 @embedded_type("A row of the graph.")
 class Found:
     node: Node = any_node("id", types=("Shelf",), description="")
@@ -207,9 +217,9 @@ class Graph:
 def test_takes_a_derived_object_below_and_at_a_root() -> None:
     @strawberry.type
     class Root:
-        graph: Graph | None = derived(nearby, arguments={}, description="")
+        graph: Graph | None = derived(nearby, sizing=ANY, arguments={}, description="")
 
-    below = bad(Graph, derived(nearby, arguments={}, description=""))
+    below = bad(Graph, derived(nearby, sizing=ANY, arguments={}, description=""))
     assert problems(Shelf, below, query=Root) == []
 
 
@@ -217,14 +227,14 @@ def test_refuses_a_derived_object_whose_query_cannot_be_built() -> None:
     def unfinished(query: DerivedQuery) -> DerivedRows:
         return DerivedRows(f"SELECT {query.arguments['name']}", NEARBY)
 
-    assert problems(bad(Graph, derived(unfinished, arguments={}, description=""))) == [
+    assert problems(bad(Graph, derived(unfinished, sizing=ANY, arguments={}, description=""))) == [
         "Bad.field: the query cannot be built over shelves: KeyError: 'name'"
     ]
 
 
 def test_refuses_a_derived_object_of_a_row_without_an_id() -> None:
     keyless = rows("heaps", *ids("namespace_id", "shelf_id"))
-    graph = derived(nearby, arguments={}, description="")
+    graph = derived(nearby, sizing=ANY, arguments={}, description="")
 
     assert problems(bad(Graph, graph, entity(keyless, description="Bad."))) == [
         "Bad.field: starts from the row's id, and heaps has none"
@@ -241,7 +251,9 @@ def test_refuses_what_the_rows_of_a_derived_object_do_not_have() -> None:
         cut: bool = strawberry.field(description="")
 
     query = "the query of Bad.field"
-    assert problems(Shelf, bad(BadGraph, derived(nearby, arguments={}, description=""))) == [
+    assert problems(
+        Shelf, bad(BadGraph, derived(nearby, sizing=ANY, arguments={}, description=""))
+    ) == [
         f"BadGraph.unsorted: {query} has no column size",
         f"BadGraph.some: the predicate `where` cannot be built over {query}: AttributeError: size",
         f"BadGraph.cut: {query} {NO_COLUMN.format('cut')}",
