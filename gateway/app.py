@@ -135,7 +135,12 @@ def make_app(
         await connections.drain(settings.drain_s)
 
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[SCHEMA] = schema = make_schema(_query_limits(settings), cursors, _disclosure(settings))
+    app[SCHEMA] = schema = make_schema(
+        _query_limits(settings),
+        cursors,
+        _disclosure(settings),
+        operation_s=settings.operation_s,
+    )
     app[MAKE_CONTEXT] = make_context
     hub = Hub(
         database,

@@ -24,6 +24,7 @@ GatewayError                  code for programs, message for people
     ├── BadUserInput          BAD_USER_INPUT    an argument of a read
     ├── LimitExceeded         LIMIT_EXCEEDED    a request that is larger than one may be
     │   └── TooManyRequests   LIMIT_EXCEEDED    one that comes too early after the others
+    ├── DeadlineExceeded      DEADLINE_EXCEEDED     one that takes longer than it may
     ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
     ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
     └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
@@ -285,6 +286,36 @@ class TooManyRequests(LimitExceeded):
     def extensions(self) -> dict[str, str | int | float]:
         """What graphql-core copies into the error's ``extensions``."""
         return super().extensions | {"retryAfter": self.wait_s}
+
+
+class DeadlineExceeded(RequestFailure):
+    """An operation that was stopped because it took too long.
+
+    Args:
+        operation_s: How long it may take.
+        may_have_changed: Whether nobody can say that it changed nothing: what it did was being
+            committed, or had been.
+    """
+
+    code = "DEADLINE_EXCEEDED"
+
+    def __init__(self, operation_s: float, *, may_have_changed: bool) -> None:
+        outcome = "nothing was changed"
+        if may_have_changed:
+            outcome = (
+                "its change may have been made: look for it, or send it again if it has an"
+                " idempotency key"
+            )
+        super().__init__(
+            f"the operation took longer than {operation_s:g} s and was stopped; {outcome}"
+        )
+        self.may_have_changed = may_have_changed
+
+    @property
+    def extensions(self) -> dict[str, str | int | float]:
+        """What graphql-core copies into the error's ``extensions``."""
+        outcome = "UNKNOWN" if self.may_have_changed else "NOTHING_CHANGED"
+        return super().extensions | {"outcome": outcome}
 
 
 class PersistedQueryNotFound(RequestFailure):

@@ -22,6 +22,7 @@ from gateway.buckets.queries import BucketQueries
 from gateway.collections.mutations import CollectionMutations
 from gateway.collections.queries import CollectionQueries
 from gateway.context import Context
+from gateway.deadline import Clock
 from gateway.documents.mutations import DocumentMutations
 from gateway.documents.queries import DocumentQueries
 from gateway.errors import BadUserInput, GatewayError, NotTrusted
@@ -54,6 +55,7 @@ from gateway.validation import DEFAULT_DISCLOSURE, Disclosure
 logger = logging.getLogger(__name__)
 
 PLANS_KEPT = 512
+OPERATION_S = 15
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -91,7 +93,8 @@ class Subscription(EventSubscriptions):
 class GatewaySchema(strawberry.Schema):
     """Strawberry's schema, which parses and validates each text once, and reads by plans.
 
-    ``texts`` and ``plans`` are what is kept of both, with counts of hits and misses.
+    ``texts`` and ``plans`` are what is kept of both, with counts of hits and misses. ``clock``
+    stops operations that take too long.
     """
 
     def __init__(
@@ -100,10 +103,12 @@ class GatewaySchema(strawberry.Schema):
         limits: QueryLimits = DEFAULTS,
         cursors: EventCursors | None = None,
         disclosure: Disclosure = DEFAULT_DISCLOSURE,
+        operation_s: float = OPERATION_S,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._cursors = cursors or EventCursors()
+        self.clock = Clock(operation_s)
         schema = self._schema
         catalog = Catalog(schema)
         audit(schema, catalog)
@@ -163,7 +168,8 @@ class GatewaySchema(strawberry.Schema):
     ) -> bytes | Outcome | None:
         """Return the finished answer of what has a short road and is planned, None for the rest.
 
-        An ``Outcome`` is that of a mutation which was made: execute it with that as root value.
+        To be called in the block of an operation of ``clock``, together with what may follow: an
+        ``Outcome`` is that of a mutation which was made; execute it with that as root value.
         """
         if not self.answers(text):
             return None
@@ -388,6 +394,8 @@ def make_schema(
     limits: QueryLimits = DEFAULTS,
     cursors: EventCursors | None = None,
     disclosure: Disclosure = DEFAULT_DISCLOSURE,
+    *,
+    operation_s: float = OPERATION_S,
 ) -> GatewaySchema:
     """Return the schema, which refuses documents beyond ``limits``, and reads ``cursors``."""
     cursors = cursors or EventCursors()
@@ -395,6 +403,7 @@ def make_schema(
         limits=limits,
         cursors=cursors,
         disclosure=disclosure,
+        operation_s=operation_s,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

@@ -199,6 +199,9 @@ class Settings:
     )
     max_list_items: int = _setting(100_000, "items of one list of an input, at most")
     max_cost: int = _setting(500_000, "rows that an operation may read if all its pages are full")
+    operation_s: int = _setting(
+        15, "seconds for an operation, at most; what brings bytes has limits of its own"
+    )
     max_metadata_bytes: int = _setting(256 * 1024, "size of one metadata value as JSON, at most")
     max_inline_bytes: int = _setting(
         10 * 1024 * 1024, "size of one blob sent inside a request, decoded, at most"

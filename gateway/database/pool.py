@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 from sqlalchemy.sql import ClauseElement
 
+from gateway import deadline
 from gateway.database.ids import prefix_of
 from gateway.database.lending import Connection, Lender
 from gateway.database.statements import compiled
@@ -135,8 +136,11 @@ class Transaction:
         if self._begin is None:
             raise RuntimeError("something was run in this transaction before")
         sql = compiled(statement)
+        before = deadline.note_change()
         count = _count(await self._connection.execute(sql.sql, *sql.arguments(values)))
         self.is_over = count > 0
+        if not self.is_over:
+            deadline.note_change(before)
         return count
 
     async def run_script(self, *statements: str) -> int:
@@ -164,7 +168,7 @@ def _count(tag: str) -> int:
 class Database:
     """The one pool of a process; reads and writes share it.
 
-    ``on_commit`` is called after each commit in a namespace.
+    ``on_commit`` is called after each commit of a change in a namespace.
     """
 
     def __init__(self, lender: Lender, connect: Connect) -> None:
@@ -173,8 +177,13 @@ class Database:
         self.on_commit: Callable[[], None] = _nothing
 
     @asynccontextmanager
-    async def transaction(self, namespace_id: str | None = None) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, namespace_id: str | None = None, *, is_look: bool = False
+    ) -> AsyncIterator[Transaction]:
         """Open a transaction; commit at the end of the block, roll back if it raises.
+
+        Args:
+            is_look: Whether it changes nothing.
 
         Raises:
             Unavailable: PostgreSQL gives no answer. Nothing was changed, unless it fell silent
@@ -190,6 +199,8 @@ class Database:
             try:
                 yield tx
                 if tx.is_begun:
+                    if not is_look:
+                        deadline.note_change()
                     outcome = await connection.execute("COMMIT")
                 elif not tx.is_over:
                     return
@@ -201,7 +212,7 @@ class Database:
                 raise RuntimeError(
                     "nothing was kept: a statement had failed, and the block went on in spite of it"
                 )
-            if namespace_id is not None:
+            if namespace_id is not None and not is_look:
                 self.on_commit()
 
     @asynccontextmanager
@@ -304,7 +315,9 @@ def _is_outage(error: BaseException, connection: asyncpg.Connection) -> bool:
 async def _roll_back(connection: Connection) -> None:
     """Leave the transaction, if need be by ending the connection: a silent server holds nobody."""
     try:
-        await connection.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
+        # Not as the statement's own: that begins when one that was cancelled has ended.
+        async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
+            await connection.execute("ROLLBACK")
     except _ANY_FAILURE:
         _terminate(connection)
     except BaseException:

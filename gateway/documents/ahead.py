@@ -70,7 +70,7 @@ async def bring_documents(
         for each in document.artifacts
         if each.content and each.content.data is not None and each.content.hash
     ]
-    async with bringing.database.transaction(bringing.namespace_id) as tx:
+    async with bringing.database.transaction(bringing.namespace_id, is_look=True) as tx:
         refused = await creating.find_refused(tx, limits, documents)
         known = await contents.find_known(tx, hashes)
     wanted = [

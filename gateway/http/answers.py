@@ -25,6 +25,7 @@ from strawberry.types import ExecutionResult
 
 from gateway.errors import (
     BadUserInput,
+    DeadlineExceeded,
     Forbidden,
     GatewayError,
     LimitExceeded,
@@ -46,6 +47,7 @@ _STATUS = {
     Forbidden.code: 403,
     GatewayError.code: 500,
     Unavailable.code: 503,
+    DeadlineExceeded.code: 504,
 }
 
 
@@ -108,6 +110,11 @@ def of_result(result: ExecutionResult, media_type: str) -> web.Response:
 def error_of(failure: RequestFailure) -> GraphQLError:
     """Return the error by which a failure of the whole request is shown."""
     return GraphQLError(failure.message, original_error=failure)
+
+
+def of_stopped(failure: DeadlineExceeded, media_type: str) -> web.Response:
+    """Return the answer of an operation that was stopped while it was executed."""
+    return of_result(ExecutionResult(data=None, errors=[error_of(failure)]), media_type)
 
 
 def of_failure(failure: RequestFailure, media_type: str) -> web.Response:

@@ -16,7 +16,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from gateway.context import Context
-from gateway.errors import RequestFailure
+from gateway.errors import DeadlineExceeded, RequestFailure
 from gateway.http import answers, cost
 from gateway.http.answers import Refused
 from gateway.http.event_streams import stream
@@ -102,12 +102,18 @@ class View:
         if media_type is EVENTS and follows and self._is_subscription(text, asked.name):
             return await stream.answer(request, self._parts, follows, text, asked, context)
         outcome = None
-        if is_post:
-            quick = await self._schema.answer(text, asked.variables, asked.name, context)
-            if isinstance(quick, bytes):
-                return answers.finished(quick, media_type)
-            outcome = quick
-        return await self._execute(text, asked, context, outcome, media_type, is_post=is_post)
+        try:
+            with self._schema.clock.operation():
+                if is_post:
+                    quick = await self._schema.answer(text, asked.variables, asked.name, context)
+                    if isinstance(quick, bytes):
+                        return answers.finished(quick, media_type)
+                    outcome = quick
+                return await self._execute(
+                    text, asked, context, outcome, media_type, is_post=is_post
+                )
+        except DeadlineExceeded as failure:
+            return answers.of_stopped(failure, media_type)
 
     async def _execute(
         self,

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
+from gateway import deadline
 from gateway.database.pool import STATEMENT_TIMEOUT_S, Database, Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency import claims
@@ -50,8 +51,9 @@ class Attempt:
         """
         lock = _locks.setdefault((self._namespace_id, self._key), asyncio.Lock())
         try:
-            async with asyncio.timeout(STATEMENT_TIMEOUT_S):
-                await lock.acquire()
+            with deadline.paused():
+                async with asyncio.timeout(STATEMENT_TIMEOUT_S):
+                    await lock.acquire()
         except TimeoutError as error:
             raise claims.still_answered() from error
         try:

@@ -13,6 +13,7 @@ from yarl import URL
 ATTEMPTS = 4
 FIRST_PAUSE_S = 0.5
 _PAGE = 1000
+_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 _UPLOAD = """
 id status
@@ -164,7 +165,7 @@ class Api:
         if not isinstance(read, dict):
             raise Refusal(f"{self._url} is no gateway")
         for each in read.get("errors") or ():
-            kind = NoAnswer if _code(each) == "UNAVAILABLE" else Refusal
+            kind = NoAnswer if _code(each) in _PASSING else Refusal
             raise kind(str(each.get("message")))
         data: dict[str, Any] = read["data"]
         return data

@@ -64,7 +64,7 @@ async def bring_objects(
     weights = [each.weight for each in objects]
     objects = await off_loop(weights, lambda: [_with_contents(each, limits) for each in objects])
     hashes = [hash for each in objects for blob in each.blobs if (hash := _inline_hash(blob))]
-    async with bringing.database.transaction(bringing.namespace_id) as tx:
+    async with bringing.database.transaction(bringing.namespace_id, is_look=True) as tx:
         held = await _share(tx, {each.bucket_id for each in objects})
         known = await contents.find_known(tx, hashes)
         objects = await new_objects.with_uploads(tx, objects)

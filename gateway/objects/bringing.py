@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 
+from gateway import deadline
 from gateway.blobs.store import BlobStore, new_key
 from gateway.database.pool import Database
 from gateway.enums import FieldType
@@ -140,12 +141,13 @@ class Bringing:
             except FetchFailed as failure:
                 sources[url] = failure
 
-        await self._all(
-            [
-                *(partial(self._store.put, keys[each], data[each]) for each in data),
-                *(partial(fetch, url, its) for url, its in by_url.items()),
-            ]
-        )
+        works = [
+            *(partial(self._store.put, keys[each], data[each]) for each in data),
+            *(partial(fetch, url, its) for url, its in by_url.items()),
+        ]
+        if works:
+            with deadline.paused():
+                await self._all(works)
         self._may_be_named = True
         return [
             _outcome(each, keys, sources, field) if isinstance(each, list) else each
@@ -175,7 +177,7 @@ class Bringing:
         """Remove what came and is not named by a row; no transaction is left that may name it."""
         keys: Collection[str] = self._keys
         if self._may_be_named:
-            async with self.database.transaction(self.namespace_id) as tx:
+            async with self.database.transaction(self.namespace_id, is_look=True) as tx:
                 keys = await contents.find_unnamed(tx, keys)
         await asyncio.gather(*(self._remove_one(key) for key in keys))
 

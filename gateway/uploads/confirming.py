@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Double, bindparam, func, literal_column, update
 
+from gateway import deadline
 from gateway.blobs import measure
 from gateway.blobs.store import BlobStore, Digest, NoBytes, Part, new_key
 from gateway.database.pool import Database, Transaction
@@ -89,32 +90,47 @@ async def confirm_upload(
         Unavailable: The store gives no answer.
     """
     turn = _turns.setdefault((namespace_id, id), asyncio.Lock())
-    async with turn:
-        async with database.transaction(namespace_id) as tx:
-            upload = await standing.find(tx, id, _PATH)
-        if _is_complete(upload):
-            return
-        upload.require_pending(_PATH)
-        try:
+    with deadline.paused():
+        await turn.acquire()
+    try:
+        await _confirm(database, store, namespace_id, id, parts)
+    finally:
+        turn.release()
+
+
+async def _confirm(
+    database: Database,
+    store: BlobStore,
+    namespace_id: str,
+    id: str,
+    parts: Sequence[GivenPart] | None,
+) -> None:
+    async with database.transaction(namespace_id, is_look=True) as tx:
+        upload = await standing.find(tx, id, _PATH)
+    if _is_complete(upload):
+        return
+    upload.require_pending(_PATH)
+    try:
+        with deadline.paused():
             found = await _find_bytes(store, namespace_id, upload, parts)
-        except (UserFailure, Refused):
-            # Another gateway may have confirmed it meanwhile, and removed what was looked for.
-            async with database.transaction(namespace_id) as tx:
-                if _is_complete(await standing.find(tx, id, _PATH)):
-                    return
-            raise
-        fault = _fault(upload, found.digest)
-        async with database.transaction(namespace_id) as tx:
-            now = await standing.lock(tx, id, _PATH)
-            if now.status == Status.PENDING:
-                await _end(tx, id, upload, found, fault)
-            elif found.key != upload.own_key or now.status != Status.COMPLETED:
-                await contents.condemn(tx, [found.key])
-        # What the row said when it was locked decides; outside, for a failure would undo the rest.
-        if now.status == Status.PENDING and fault is not None:
-            raise fault
-        if now.status not in (Status.PENDING, Status.COMPLETED):
-            now.require_pending(_PATH)
+    except (UserFailure, Refused):
+        # Another gateway may have confirmed it meanwhile, and removed what was looked for.
+        async with database.transaction(namespace_id, is_look=True) as tx:
+            if _is_complete(await standing.find(tx, id, _PATH)):
+                return
+        raise
+    fault = _fault(upload, found.digest)
+    async with database.transaction(namespace_id) as tx:
+        now = await standing.lock(tx, id, _PATH)
+        if now.status == Status.PENDING:
+            await _end(tx, id, upload, found, fault)
+        elif found.key != upload.own_key or now.status != Status.COMPLETED:
+            await contents.condemn(tx, [found.key])
+    # What the row said when it was locked decides; outside, for a failure would undo the rest.
+    if now.status == Status.PENDING and fault is not None:
+        raise fault
+    if now.status not in (Status.PENDING, Status.COMPLETED):
+        now.require_pending(_PATH)
 
 
 def _is_complete(upload: Upload) -> bool:

@@ -157,6 +157,8 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
                 raise ZeroDivisionError
         async with database.transaction() as tx:
             await tx.run_script("SELECT 1")
+        async with database.transaction(f"ns_{0:026d}", is_look=True) as tx:
+            await tx.run_script("SELECT 1")
         assert told == [True]
         async with database.transaction(f"ns_{0:026d}") as tx:
             assert await tx.run_alone(text("SELECT 1"))

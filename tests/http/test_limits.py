@@ -15,6 +15,7 @@ from graphql import get_introspection_query
 import dev
 from gateway.query_limits.limits import QueryLimits
 from gateway.settings import PREFIX, Settings
+from tests.conftest import Shared
 from tests.operations import FREE_SCHEMA
 
 from .conftest import Served, Serving
@@ -43,7 +44,8 @@ def rows() -> list[Row]:
 
 
 ROWS = rows()
-OF_HTTP = [row for row in ROWS if row.told != SOCKET_CLOSED]
+OF_TIME = next(row for row in ROWS if row.limit == "seconds")
+OF_HTTP = [row for row in ROWS if row.told != SOCKET_CLOSED and row is not OF_TIME]
 OF_DOCUMENTS = [row for row in OF_HTTP if row.limit != "bodyBytes"]
 
 
@@ -121,6 +123,18 @@ async def test_a_message_beyond_its_limit_closes_the_socket(limited: Served) -> 
     assert (message.type, message.data) == (WSMsgType.CLOSE, WSCloseCode.MESSAGE_TOO_BIG)
 
 
+async def test_an_operation_beyond_its_time_is_stopped(serving: Serving, shared: Shared) -> None:
+    second = OF_TIME.told.replace(f" {OF_TIME.default} s ", " 1 s ")
+    async with serving(Settings(operation_s=1)) as served, shared.broom.transaction():
+        await shared.broom.execute("LOCK TABLE collections IN ACCESS EXCLUSIVE MODE")
+        status, answer = await served.post(body(OF_TIME.request))
+
+    (error,) = answer["errors"]
+    assert (status, error["message"]) == (200, second)
+    assert error["extensions"]["code"] == "DEADLINE_EXCEEDED"
+    assert "data" not in answer
+
+
 async def test_what_is_not_executed_is_400_where_clients_can_tell(limited: Served) -> None:
     (row,) = (row for row in ROWS if row.limit == "fields")
 
@@ -134,7 +148,7 @@ async def test_what_is_not_executed_is_400_where_clients_can_tell(limited: Serve
 def test_the_table_has_every_limit_with_its_default() -> None:
     limits = [each.name for each in dataclasses.fields(QueryLimits)]
     names = [f"max_{'document_' if each == 'characters' else ''}{each}" for each in limits]
-    names += ["max_body_bytes", "max_message_bytes"]
+    names += ["max_body_bytes", "max_message_bytes", "operation_s"]
 
     assert {row.setting: row.default for row in ROWS} == {
         PREFIX + name.upper(): getattr(Settings(), name) for name in names

@@ -10,6 +10,8 @@ import pytest
 from gateway.blobs import s3_client
 from gateway.blobs.s3 import open_s3
 from gateway.blobs.s3_client import S3Place
+from gateway.blobs.store import BlobStore
+from gateway.deadline import Clock
 from gateway.enums import Permission
 from gateway.uploads.parts import SMALLEST_PART_BYTES, part_size, part_sizes
 from tests.operations import mutate, patch_bucket, refused
@@ -56,6 +58,27 @@ async def test_bytes_go_to_the_store_and_are_confirmed(
     assert await uploading.client.bytes_of(sha256(DATA)) == DATA
     await uploading.client.housekeeper.one_pass()
     assert len(await uploading.keys()) == 1
+
+
+async def test_to_look_at_bytes_takes_none_of_an_operations_time(
+    uploading: Uploading, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(key: str, copy: str) -> None:
+        await asyncio.sleep(1.5)
+        await as_it_is(key, copy)
+
+    async def confirm() -> str:
+        with clock.operation():
+            confirmed = await uploading.confirm(upload)
+        status: str = confirmed["status"]
+        return status
+
+    clock, as_it_is = Clock(1), store.copy
+    monkeypatch.setattr(store, "copy", slowly)
+    upload = await uploading.create()
+    await uploading.put(upload)
+
+    assert set(await asyncio.gather(confirm(), confirm())) == {"COMPLETED"}
 
 
 async def test_an_empty_file_is_a_file(uploading: Uploading) -> None:

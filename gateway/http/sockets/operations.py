@@ -153,14 +153,17 @@ class Operation:
         schema, context = parts.schema, parts.make_context(self._client.caller)
         context.address = self._client.address
         context.reports_cost = self._client.reports_cost
-        quick = await schema.answer(text, asked.variables, asked.name, context)
-        if isinstance(quick, bytes):
-            self._finish(quick)
-            return
-        try:
-            result = await schema.execute(text, asked.variables, context, quick, asked.name, _TAKEN)
-        except InvalidOperationTypeError as error:
-            raise BadUserInput("this gateway has no subscriptions") from error
+        with schema.clock.operation():
+            quick = await schema.answer(text, asked.variables, asked.name, context)
+            if isinstance(quick, bytes):
+                self._finish(quick)
+                return
+            try:
+                result = await schema.execute(
+                    text, asked.variables, context, quick, asked.name, _TAKEN
+                )
+            except InvalidOperationTypeError as error:
+                raise BadUserInput("this gateway has no subscriptions") from error
         if answers.is_refused(result):
             self.refuse(result.errors or [])
         else:

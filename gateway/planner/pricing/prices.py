@@ -35,7 +35,7 @@ from gateway.planner.pricing.collecting import Asked, Collector
 from gateway.planner.pricing.price import Price
 from gateway.planner.pricing.sizes import Size, size_of
 from gateway.planner.pricing.sums import Count, Sum, Term
-from gateway.planner.sources import Derived, Embedded, Many, Sizing, Source
+from gateway.planner.sources import Derived, Many, Sizing, Source, Trail
 
 # Lists without pages are of few rows: the blobs of an object, what a document was made from. Nobody
 # says how many, so each is taken for as many as this.
@@ -154,8 +154,8 @@ class _Summing:
                 rows = size or 0
         elif is_list:
             times = size or handed or ASSUMED
-            rows = times if self._is_row(named, source) and not handed else 0
-        elif self._is_row(named, source) and not parent.fields.keys() >= _EDGE:
+            rows = times if self._is_row(named) and not handed else 0
+        elif self._is_row(named) and not parent.fields.keys() >= _EDGE:
             once = 1
         if not (once or rows or below):
             return None
@@ -172,10 +172,8 @@ class _Summing:
         asked = self._collector.fields(connection, sets)
         return any(node.name.value in _READ_BY for each in asked for node in each.nodes)
 
-    def _is_row(self, named: GraphQLNamedType, source: Source | None) -> bool:
-        """Tell whether what a field gives has to be looked for."""
-        if isinstance(source, Embedded):
-            return False
+    def _is_row(self, named: GraphQLNamedType) -> bool:
+        """Tell whether what a field gives has to be looked for: it stands in no other row."""
         types = (self._catalog.types.get(each.name) for each in self._objects(named))
         return any(each is not None and each.rows is not None for each in types)
 
@@ -186,7 +184,7 @@ class _Summing:
 
 
 def _sizing(field: GraphQLField, source: Source | None) -> Sizing | None:
-    if isinstance(source, Many):
+    if isinstance(source, Many | Trail):
         return PAGE
     if isinstance(source, Derived):
         return source.sizing

@@ -73,6 +73,9 @@ def told(price: Price, **variables: Any) -> str:
         ('{ object(id: "o") { blobs { details { hash } } } }', 1 + ASSUMED),
         ('{ document(id: "d") { ancestors { documentBlobs { id } } } }', 1 + ASSUMED * 11),
         ('{ document(id: "d") { lineageChain { collection { id } } } }', 1 + ASSUMED * 2),
+        # Trails: as many as their page.
+        ('{ object(id: "o") { history { __typename } } }', 1 + 20),
+        ('{ document(id: "d") { history(first: 5) { cursor } } }', 1 + 5),
         # Graphs: one, their nodes, and what is looked up of each.
         ('{ lineage(id: "d", maxNodes: 9) { nodes { distance } edges { from } } }', 1 + 9),
         ('{ lineage(id: "d", maxNodes: 9) { nodes { node { id } } } }', 1 + 9 + 9),
