@@ -36,6 +36,7 @@ from gateway.http.live.parts import LiveParts
 from gateway.http.live.rules import LiveRules
 from gateway.http.origins import Origins, allow_origins
 from gateway.http.persisted import PersistedTexts
+from gateway.http.request_ids import give_ids
 from gateway.http.view import View
 from gateway.limits import Limits
 from gateway.namespaces.authentication import Authenticator
@@ -179,6 +180,7 @@ def make_app(
     app.on_shutdown.append(drain)
     harden(app, is_https=settings.public_url.startswith("https://"))
     allow_origins(app, GRAPHQL, origins)
+    give_ids(app)
     return app
 
 

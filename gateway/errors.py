@@ -27,9 +27,10 @@ GatewayError                  code for programs, message for people
     ├── DeadlineExceeded      DEADLINE_EXCEEDED     one that takes longer than it may
     ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
     ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
-    └── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
+    ├── Unavailable           UNAVAILABLE       the database or the blob store gives no answer
+    └── Unexpected            INTERNAL_SERVER_ERROR    a bug, in place of what it raised
 
-Anything else that is raised is a bug: logged whole, shown as "Unexpected error.".
+Anything else that is raised is a bug: logged whole, shown as ``Unexpected``.
 """
 
 from __future__ import annotations
@@ -340,3 +341,20 @@ class Unavailable(RequestFailure):
     """The database or the blob store gives no answer; trying again may help."""
 
     code = "UNAVAILABLE"
+
+
+class Unexpected(RequestFailure):
+    """A fault of ours; the log tells the rest of it.
+
+    Args:
+        request_id: By which it is found there.
+    """
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__("Unexpected error.")
+        self.request_id = request_id
+
+    @property
+    def extensions(self) -> dict[str, str | int]:
+        """What graphql-core copies into the error's ``extensions``."""
+        return super().extensions | {"requestId": self.request_id}

@@ -25,7 +25,7 @@ from gateway.context import Context
 from gateway.deadline import Clock
 from gateway.documents.mutations import DocumentMutations
 from gateway.documents.queries import DocumentQueries
-from gateway.errors import BadUserInput, GatewayError, NotTrusted
+from gateway.errors import BadUserInput, GatewayError, NotTrusted, Unexpected
 from gateway.events.cursors import EventCursor, EventCursors
 from gateway.events.scalar import event_cursor
 from gateway.events.subscriptions import EventSubscriptions
@@ -34,6 +34,7 @@ from gateway.namespaces.mutations import NamespaceMutations
 from gateway.namespaces.queries import NamespaceQueries
 from gateway.objects.mutations import ObjectMutations
 from gateway.objects.queries import ObjectQueries
+from gateway.observing import notes
 from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
@@ -354,7 +355,9 @@ def _told(failure: GatewayError) -> GraphQLError:
 def _is_fault(error: GraphQLError) -> bool:
     """Tell whether an error is a bug or an outage whose text is not for callers."""
     original = error.original_error
-    told = GraphQLError | GatewayError | UnreadableValue
+    if isinstance(original, GatewayError):
+        return original.code == GatewayError.code and not isinstance(original, Unexpected)
+    told = GraphQLError | UnreadableValue
     return original is not None and not isinstance(original, told)
 
 
@@ -374,12 +377,8 @@ def _refused(error: GraphQLError) -> GraphQLError:
 
 
 def _hidden(error: GraphQLError) -> GraphQLError:
-    return GraphQLError(
-        "Unexpected error.",
-        error.nodes,
-        path=error.path,
-        extensions={"code": "INTERNAL_SERVER_ERROR"},
-    )
+    failure = Unexpected(notes.request_id())
+    return GraphQLError(failure.message, error.nodes, path=error.path, original_error=failure)
 
 
 def _code(error: GraphQLError, is_request_error: bool) -> str:

@@ -16,7 +16,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from gateway.context import Context
-from gateway.errors import DeadlineExceeded, RequestFailure
+from gateway.errors import DeadlineExceeded, RequestFailure, Unexpected
 from gateway.http import answers, cost
 from gateway.http.answers import Refused
 from gateway.http.event_streams import stream
@@ -26,6 +26,7 @@ from gateway.http.media_types import EVENTS, JSON, answer_type, wants_events
 from gateway.http.page import policy_of
 from gateway.http.requests import Asked, check_body_type, read_body, read_url
 from gateway.http.sockets.opening import serve_socket, wants_socket
+from gateway.observing import notes
 from gateway.planner.outcome import Outcome
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,9 @@ class View:
             # aiohttp would read on, meet the same error and log it with all that led to it.
             request.content.feed_eof()
             response.force_close()
+        except Exception:
+            logger.exception("unexpected error")
+            response = answers.of_failure(Unexpected(notes.request_id()), media_type or JSON)
         return response if request.method == "POST" else answers.varying(response)
 
     async def _answer(self, request: web.Request, media_type: str | None) -> web.StreamResponse:

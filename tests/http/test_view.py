@@ -118,7 +118,7 @@ async def test_hides_the_text_of_a_fault(
 
     (error,) = answer["errors"]
     assert error["message"] == "Unexpected error."
-    assert error["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
     assert "hunter2" in caplog.text  # whoever runs the gateway is told
 
 

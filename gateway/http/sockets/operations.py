@@ -12,13 +12,14 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType as RequestedType
 
 from gateway.caller import Caller
-from gateway.errors import BadUserInput, GatewayError, RequestFailure
+from gateway.errors import BadUserInput, GatewayError, RequestFailure, Unexpected
 from gateway.events.following import MAY_COME_AGAIN, Following, Follows, Message
 from gateway.http import answers
 from gateway.http.live.farewells import FAULT, try_later
 from gateway.http.live.open_connections import KeyUse
 from gateway.http.requests import Asked
 from gateway.http.sockets import frames
+from gateway.observing import notes
 
 if TYPE_CHECKING:
     from gateway.http.sockets.connection import Connection
@@ -127,6 +128,7 @@ class Operation:
 
     async def _run(self, asked: Asked) -> None:
         parts = self._connection.parts
+        notes.begin()
         try:
             text = parts.persisted.text_of(asked.query, asked.extensions)
             if not text:
@@ -142,8 +144,7 @@ class Operation:
             self.refuse([answers.error_of(failure)])
         except Exception:
             logger.exception("an operation on a socket has failed")
-            code = {"code": GatewayError.code}
-            self.refuse([GraphQLError("Unexpected error.", extensions=code)])
+            self.refuse([answers.error_of(Unexpected(notes.request_id()))])
         finally:
             self._task = None
 

@@ -1,0 +1,1 @@
+"""What an operator sees: ids of requests, logs, metrics, traces."""

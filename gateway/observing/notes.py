@@ -1,0 +1,53 @@
+"""What is being answered: by these notes logs, metrics and traces know what they tell of."""
+
+from __future__ import annotations
+
+import random
+import re
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any
+
+# In place of an operation's name; none of them is a name in GraphQL.
+NO_OPERATION = "(none)"  # the request does not come so far
+ANONYMOUS = "(anonymous)"
+
+_SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+# An id has to be new, not secret.
+_bits = random.Random().getrandbits  # noqa: S311
+
+
+class Notes:
+    """Of one request by HTTP, or of one operation on a socket.
+
+    Args:
+        request_id: What the client calls it; one that is no id, or None, is replaced.
+    """
+
+    __slots__ = ("operation", "request_id", "span", "started_at")
+
+    def __init__(self, request_id: str | None = None) -> None:
+        if request_id is None or _SANE.fullmatch(request_id) is None:
+            request_id = f"{_bits(128):032x}"
+        self.request_id = request_id
+        self.operation = NO_OPERATION
+        self.span: Any = None  # see `tracing`
+        self.started_at = perf_counter()
+
+
+_current: ContextVar[Notes | None] = ContextVar("notes", default=None)
+
+current = _current.get
+
+
+def request_id() -> str:
+    """Return the id of what is being answered; nothing but a request has one."""
+    notes = current()
+    return notes.request_id if notes else ""
+
+
+def begin(request_id: str | None = None) -> Notes:
+    """Begin the notes of what this task answers from now on, and the tasks that it makes."""
+    notes = Notes(request_id)
+    _current.set(notes)
+    return notes
