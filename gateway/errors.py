@@ -355,6 +355,6 @@ class Unexpected(RequestFailure):
         self.request_id = request_id
 
     @property
-    def extensions(self) -> dict[str, str | int]:
+    def extensions(self) -> dict[str, str | int | float]:
         """What graphql-core copies into the error's ``extensions``."""
         return super().extensions | {"requestId": self.request_id}

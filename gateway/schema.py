@@ -38,6 +38,7 @@ from gateway.observing import notes
 from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
 from gateway.planner.executor import PlanExecutor
+from gateway.planner.operation import name_of
 from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache
 from gateway.planner.prepared import Prepared, PreparedTexts
@@ -181,6 +182,7 @@ class GatewaySchema(strawberry.Schema):
         operation = prepared.operation(name)
         if operation is None or prepared.excess(name, variables):
             return None
+        notes.of_operation(operation.name)
         answer = await operation.run(variables, context, self.plans)
         if context.reports_cost and isinstance(answer, bytes):
             extensions = orjson.dumps(_cost_of(prepared, name, variables))
@@ -284,6 +286,7 @@ class GatewaySchema(strawberry.Schema):
         context.graphql_document = prepared.document
         if prepared.errors:
             return list(prepared.errors)
+        notes.of_operation(name_of(operation))
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 

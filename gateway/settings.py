@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from gateway.observing import logs
 
 PREFIX = "GATEWAY_"
 OF_CLIENTS = ("GATEWAY_KEY",)  # what `gateway import` reads, and no gateway
 FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_ADDRESSINGS = ("path", "virtual")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _USUAL_PORT = re.compile(r"(?<=^http)(://.*):80$|(?<=^https)(://.*):443$")
 _BOTH_OR_NEITHER = (("s3_access_key", "s3_secret_key"), ("s3_secret_key", "s3_access_key"))
@@ -71,9 +73,14 @@ def _read_address(text: str) -> None:
         raise ValueError("it has to begin with http:// or https://")
 
 
-def _read_addressing(text: str) -> None:
-    if text not in _ADDRESSINGS:
-        raise ValueError(f"it has to be {' or '.join(_ADDRESSINGS)}")
+def one_of(*words: str) -> Callable[[str], None]:
+    """Return what reads one of a few words."""
+
+    def read(text: str) -> None:
+        if text not in words:
+            raise ValueError(f"it has to be {', '.join(words[:-1])} or {words[-1]}")
+
+    return read
 
 
 def _setting(
@@ -157,7 +164,7 @@ class Settings:
     s3_addressing: str = _setting(
         "",
         "path or virtual: the bucket in the path or in the host's name; empty: virtual for AWS",
-        read=_read_addressing,
+        read=one_of("path", "virtual"),
     )
     s3_prefix: str = _setting("", "begins every key, so that the bucket may hold other things too")
     trusted_documents: str = _setting(
@@ -228,6 +235,17 @@ class Settings:
     fetch_connect_s: int = _setting(10, "seconds to look up a host and connect to it, at most")
     fetch_idle_s: int = _setting(30, "seconds without a byte until a fetch is given up")
     fetch_total_s: int = _setting(3600, "seconds for the whole of a fetch, at most")
+    log_format: str = _setting(
+        "",
+        "text or json: how logs are written; empty: text on a terminal, json elsewhere",
+        read=one_of(*logs.FORMATS),
+    )
+    log_level: str = _setting(
+        "info",
+        "debug, info, warning or error: what of its own the gateway logs",
+        read=one_of(*logs.LEVELS),
+    )
+    slow_ms: int = _setting(500, "milliseconds from which a statement is logged as slow")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -250,6 +268,12 @@ class Settings:
                 values[name] = _parse(variable, text, fields[name])
         _check_s3(values)
         return cls(**values)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be logged, wherever it turns up."""
+        password = urlsplit(self.database_url).password or ""
+        return [each for each in (self.s3_secret_key, unquote(password)) if each]
 
 
 def _check_s3(values: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, open_state
 from gateway.namespaces.first_key import ensure_default
+from gateway.observing import logs
 from gateway.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
         )
     for number in STOPPING:
         signal.signal(number, _leave)
-    _set_up_logging()
+    _set_up_logging(settings)
     options = Options(host, port, ready_file, demo)
     listening = _listen(host, port)
     with listening, open_state(state) as folder:
@@ -95,8 +96,13 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
                 _run_loop(_run(settings, options, listening, folder, postgres))
 
 
-def _set_up_logging() -> None:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _set_up_logging(settings: Settings) -> None:
+    logs.set_up(
+        format=settings.log_format,
+        level=settings.log_level,
+        stream=sys.stderr,
+        secrets=settings.secrets,
+    )
     # While the database is away it repeats itself every few seconds, each time with a traceback.
     logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
     logging.getLogger("aiohttp.server").addFilter(_junk_in_one_line)
@@ -182,7 +188,7 @@ async def _run(
         )
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            open_database(url, size=settings.database_pool_size)
+            open_database(url, size=settings.database_pool_size, slow_s=settings.slow_ms / 1000)
         )
         await _warn_of_superuser(database)
         blobs = await stack.enter_async_context(

@@ -14,8 +14,10 @@ from sqlalchemy.sql import ClauseElement
 from gateway import deadline
 from gateway.database.ids import prefix_of
 from gateway.database.lending import Connection, Lender
+from gateway.database.noting import NotedConnection
 from gateway.database.statements import compiled
 from gateway.errors import Unavailable
+from gateway.observing.statements import SLOW_S, Statements
 
 CONNECT_TIMEOUT_S = 5.0  # to open a connection, or to get a free one from the pool
 STATEMENT_TIMEOUT_S = 30.0
@@ -171,10 +173,13 @@ class Database:
     ``on_commit`` is called after each commit of a change in a namespace.
     """
 
-    def __init__(self, lender: Lender, connect: Connect) -> None:
+    def __init__(
+        self, lender: Lender, connect: Connect, statements: Statements | None = None
+    ) -> None:
         self.lender = lender
         self._connect = connect
         self.on_commit: Callable[[], None] = _nothing
+        self.statements = statements or Statements()
 
     @asynccontextmanager
     async def transaction(
@@ -336,12 +341,18 @@ def plain_url(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, size: int = 10, slow_s: float = SLOW_S
+) -> AsyncIterator[Database]:
     """Connect to PostgreSQL at ``url`` with a pool of up to ``size`` connections.
+
+    Args:
+        slow_s: From which duration on a statement is logged.
 
     Raises:
         Unavailable: the server cannot be reached, or refuses the name or the password.
     """
+    statements = Statements(slow_s=slow_s)
 
     async def connect(settings: Mapping[str, str]) -> asyncpg.Connection:
         return await asyncpg.connect(
@@ -351,13 +362,17 @@ async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
             server_settings=_SERVER_SETTINGS | dict(settings),
         )
 
+    async def prepare(connection: Any) -> None:
+        connection.statements = statements
+        await prepare_connection(connection)
+
     try:
         pool = await asyncpg.create_pool(
             plain_url(url),
             min_size=1,
             max_size=size,
-            connection_class=Connection,
-            init=prepare_connection,
+            connection_class=NotedConnection,
+            init=prepare,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
             # Text of a planned read can be long, and each is worth its plan.
@@ -368,7 +383,7 @@ async def open_database(url: str, *, size: int = 10) -> AsyncIterator[Database]:
         )
     except _ANY_FAILURE as error:
         raise Unavailable(f"cannot connect to the database: {error}") from error
-    database = Database(Lender(pool, size), connect)
+    database = Database(Lender(pool, size), connect, statements)
     try:
         yield database
     finally:

@@ -46,6 +46,12 @@ def request_id() -> str:
     return notes.request_id if notes else ""
 
 
+def of_operation(name: str) -> None:
+    """Note which operation is asked for; only one that a valid document has."""
+    if notes := current():
+        notes.operation = name
+
+
 def begin(request_id: str | None = None) -> Notes:
     """Begin the notes of what this task answers from now on, and the tasks that it makes."""
     notes = Notes(request_id)

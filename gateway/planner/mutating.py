@@ -38,6 +38,7 @@ from strawberry.types.field import StrawberryField
 from gateway.planner.catalog import STRAWBERRY
 from gateway.planner.executor import is_dense, plan_key, read_rows, without_gaps
 from gateway.planner.input_values import Converter, Unconvertible
+from gateway.planner.operation import name_of
 from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.rows import Rows
@@ -121,6 +122,7 @@ class MutationOperation:
         node: FieldNode,
         parts: list[_Part | _Items | bytes],
     ) -> None:
+        self.name = name_of(definition)
         self._variables = VariableReader(schema, definition)
         self._start = start
         self._field = field

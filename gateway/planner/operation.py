@@ -22,6 +22,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from gateway.observing.notes import ANONYMOUS
 from gateway.planner.executor import plan_key, read_rows
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.resolving import resolver_of
@@ -49,10 +50,16 @@ class _Root(NamedTuple):
         return cls(f'"{key}":'.encode(), node, is_nullable, resolver_of(field, node))
 
 
+def name_of(definition: OperationDefinitionNode) -> str:
+    """Return by what logs, metrics and traces call an operation."""
+    return definition.name.value if definition.name else ANONYMOUS
+
+
 class Operation:
     """A query with root fields that the engine reads."""
 
-    def __init__(self, variables: VariableReader, roots: Sequence[_Root]) -> None:
+    def __init__(self, name: str, variables: VariableReader, roots: Sequence[_Root]) -> None:
+        self.name = name
         self._variables = variables
         self._roots = roots
 
@@ -72,7 +79,7 @@ class Operation:
             roots.append(_Root.of(field, node))
         if len({root.start for root in roots}) < len(roots):
             return None  # a field that is asked for twice is merged
-        return cls(VariableReader(schema, definition), roots)
+        return cls(name_of(definition), VariableReader(schema, definition), roots)
 
     async def run(self, variables: dict[str, Any], context: Any, plans: PlanCache) -> bytes | None:
         """Return the whole answer; None if it has to be found on the long road."""

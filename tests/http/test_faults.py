@@ -12,12 +12,17 @@ from tests.operations import CREATE_BUCKET, CREATE_OBJECT, FREE_SCHEMA
 
 from .conftest import Served
 
-SECRET = "password=hunter2"
+HIDDEN = "password=hunter2"
 VIEWER = "{ viewer { namespace { namespaceName } } }"
 LINKS = """
 query ($id: ID!) { bucket(id: $id) { objects { nodes { blobs { presignedUrl } } } } }
 """
-FAULTS = [ValueError(SECRET), Overtaken(SECRET), KeyError(SECRET), RecursionError(SECRET)]
+FAULTS = [
+    ValueError(HIDDEN),
+    Overtaken(HIDDEN),
+    KeyError(HIDDEN),
+    RecursionError(HIDDEN),
+]
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, place: str, fault: Exception) -> None:
@@ -39,7 +44,7 @@ async def ask(served: Served, query: str, **variables: Any) -> tuple[Any, list[A
     """Return data and errors, these without the places in the document."""
     body = {"query": query, "variables": variables}
     _, answer = await served.post(body, headers={"X-Request-Id": "abc-1"})
-    assert SECRET not in str(answer)
+    assert HIDDEN not in str(answer)
     errors = [{k: v for k, v in each.items() if k != "locations"} for each in answer["errors"]]
     return answer.get("data"), errors
 
@@ -69,10 +74,10 @@ async def test_of_a_read(
 async def test_of_a_resolver(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plant(monkeypatch, "gateway.namespaces.queries.row", ValueError(SECRET))
+    plant(monkeypatch, "gateway.namespaces.queries.row", ValueError(HIDDEN))
 
     assert await ask(served, VIEWER) == (None, [hidden(["viewer"])])
-    assert tracebacks(caplog) == [SECRET]
+    assert tracebacks(caplog) == [HIDDEN]
 
 
 async def test_of_a_nested_read_is_told_once(
@@ -83,15 +88,15 @@ async def test_of_a_nested_read_is_told_once(
     for number in range(2):
         input = {"bucketId": bucket, "blobs": blobs, "metadata": {"number": number}}
         await served.post({"query": CREATE_OBJECT, "variables": {"input": input}})
-    plant(monkeypatch, "gateway.blobs.local.LocalBlobStore.download_url", ValueError(SECRET))
+    plant(monkeypatch, "gateway.blobs.local.LocalBlobStore.download_url", ValueError(HIDDEN))
 
     data, errors = await ask(served, LINKS, id=bucket)
 
     objects = data["bucket"]["objects"]["nodes"]
     assert objects == [{"blobs": [{"presignedUrl": None}] * 3}] * 2
-    first = ["bucket", "objects", "nodes", 0, "blobs", 0, "presignedUrl"]
+    first: list[str | int] = ["bucket", "objects", "nodes", 0, "blobs", 0, "presignedUrl"]
     assert errors == [hidden(first)]
-    assert tracebacks(caplog) == [SECRET]
+    assert tracebacks(caplog) == [HIDDEN]
 
 
 @pytest.mark.parametrize("place", ["buckets.service.create_bucket", "mutation.has_harmless_text"])
@@ -99,44 +104,44 @@ async def test_of_a_mutation(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     await make_bucket(served)  # the same mutation on its short road
-    plant(monkeypatch, f"gateway.{place}", ValueError(SECRET))
+    plant(monkeypatch, f"gateway.{place}", ValueError(HIDDEN))
 
     input = {"bucketName": "b", "bucketSchema": FREE_SCHEMA}
     assert await ask(served, CREATE_BUCKET, input=input) == (None, [hidden(["createBucket"])])
-    assert tracebacks(caplog) == [SECRET]
+    assert tracebacks(caplog) == [HIDDEN]
 
 
 async def test_of_the_read_after_a_mutation(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await make_bucket(served)
-    plant(monkeypatch, "gateway.planner.reader.Reader.read", ValueError(SECRET))
+    plant(monkeypatch, "gateway.planner.reader.Reader.read", ValueError(HIDDEN))
 
     input = {"bucketName": "b", "bucketSchema": FREE_SCHEMA}
     data, errors = await ask(served, CREATE_BUCKET, input=input)
 
     assert data == {"createBucket": {"bucket": None, "errors": []}}
     assert errors == [hidden(["createBucket", "bucket"])]
-    assert tracebacks(caplog) == [SECRET]
+    assert tracebacks(caplog) == [HIDDEN]
 
 
 async def test_before_there_is_an_operation(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plant(monkeypatch, "gateway.http.view.read_body", ValueError(SECRET))
+    plant(monkeypatch, "gateway.http.view.read_body", ValueError(HIDDEN))
 
     status, answer = await served.post({"query": VIEWER}, headers={"X-Request-Id": "abc-1"})
 
     error = hidden([])
     del error["path"]
     assert (status, answer) == (500, {"errors": [error]})
-    assert tracebacks(caplog) == [SECRET]
+    assert tracebacks(caplog) == [HIDDEN]
 
 
 async def test_of_operations_on_a_socket_that_each_have_an_id(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(monkeypatch, "gateway.planner.reader.Reader.read", ValueError(SECRET))
+    plant(monkeypatch, "gateway.planner.reader.Reader.read", ValueError(HIDDEN))
     socket = served.session.ws_connect(
         f"{served.url}/graphql",
         protocols=["graphql-transport-ws"],
@@ -150,7 +155,7 @@ async def test_of_operations_on_a_socket_that_each_have_an_id(
         for number in "12":
             await ws.send_json({"id": number, "type": "subscribe", "payload": {"query": VIEWER}})
             message = await ws.receive_json()
-            assert SECRET not in str(message)
+            assert HIDDEN not in str(message)
             (error,) = message["payload"]["errors"]
             found.append(error["extensions"])
             await ws.receive_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -144,7 +145,7 @@ def test_ends_when_its_database_does(state_folder: Path) -> None:
         assert reason == (
             f"gateway: the private PostgreSQL has ended; its log is {state_folder}/postgres.log"
         )
-        assert all(" WARNING " in line for line in warnings)
+        assert all(json.loads(line)["level"] == "warning" for line in warnings)
         assert not gateway.ready_file.exists()
         until(lambda: processes_of(state_folder) == [], "no part of the server is left")
 
