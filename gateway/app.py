@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from graphql import GraphQLError
 
 from gateway.blobs.local import LocalBlobStore
+from gateway.blobs.noting import NotedBlobStore
 from gateway.blobs.store import BlobStore
 from gateway.caller import Caller
 from gateway.context import Context
@@ -34,12 +36,18 @@ from gateway.http.live.key_watch import KeyWatch
 from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.parts import LiveParts
 from gateway.http.live.rules import LiveRules
+from gateway.http.metrics import metrics_route
 from gateway.http.origins import Origins, allow_origins
 from gateway.http.persisted import PersistedTexts
 from gateway.http.request_ids import give_ids
 from gateway.http.view import View
 from gateway.limits import Limits
+from gateway.measures import measure
 from gateway.namespaces.authentication import Authenticator
+from gateway.observing.blob_calls import BlobCalls
+from gateway.observing.edge import Edge
+from gateway.observing.metrics import Metrics
+from gateway.observing.requests import Requests
 from gateway.planner.reader import Reader
 from gateway.query_limits.limits import QueryLimits
 from gateway.rates.buckets import Buckets
@@ -57,9 +65,13 @@ from gateway.tasks import end
 from gateway.trusted import TrustedDocument, read_trusted
 from gateway.validation import Disclosure
 
+if TYPE_CHECKING:  # its packages may be missing
+    from gateway.observing.tracing import Tracing
+
 GRAPHQL = "/graphql"
 SCHEMA = web.AppKey("schema", GatewaySchema)
 CONNECTIONS = web.AppKey("connections", OpenConnections)
+METRICS = web.AppKey("metrics", Metrics)
 MAKE_CONTEXT: web.AppKey[Callable[[Caller], Context]] = web.AppKey("make_context")
 
 
@@ -70,17 +82,22 @@ def make_app(
     blobs: BlobStore,
     follows: Follows | None = None,
     live_rules: LiveRules | None = None,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Return the gateway as an application that is ready to be run.
 
     Args:
         follows: Runs subscriptions, in place of the hub.
         live_rules: In place of those that settings make.
+        tracing: What makes traces; None: nothing does.
 
     Raises:
         InvalidSetting: The trusted documents cannot be read, or two settings contradict each other.
     """
     trusted = _trusted(settings)
+    store, blob_calls = blobs, BlobCalls()
+    blobs = NotedBlobStore(store, blob_calls)
+    blob_calls.tracing = database.statements.tracing = tracing
     reader = Reader(database)
     limits = Limits(
         metadata_bytes=settings.max_metadata_bytes,
@@ -142,6 +159,8 @@ def make_app(
         _disclosure(settings),
         operation_s=settings.operation_s,
     )
+    app[METRICS] = metrics = Metrics()
+    requests = Requests(name for each in trusted.values() for name in schema.names(each.text))
     app[MAKE_CONTEXT] = make_context
     hub = Hub(
         database,
@@ -168,13 +187,24 @@ def make_app(
         follows=follows or hub,
         connections=connections,
         admission=Admission(rules.subscribes_per_s),
+        edge=Edge(None if settings.metrics == "off" else requests, tracing),
         rules=rules,
     )
     app.router.add_route("*", GRAPHQL, View(parts).answer)
     app.router.add_get("/", _to_graphiql)
-    if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
-        app.add_routes(blob_routes(blobs))
+    if isinstance(store, LocalBlobStore):  # others serve their links themselves
+        app.add_routes(blob_routes(store))
     app.add_routes(health_routes(_readiness(database, blobs)))
+    measure(
+        metrics,
+        requests=requests,
+        schema=schema,
+        database=database,
+        blob_calls=blob_calls,
+        housekeeper=housekeeper,
+    )
+    if settings.metrics == "on":
+        app.add_routes([metrics_route(metrics)])
     app.on_startup.extend((load_cursors, plan_ahead))
     app.cleanup_ctx.append(background)
     app.on_shutdown.append(drain)

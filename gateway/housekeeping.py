@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 
@@ -43,6 +44,12 @@ class Housekeeper:
         # What to do: for each namespace the hashes to look at, or None for all it has.
         self._waiting: dict[str, Set[str] | None] = {}
         self._woken = asyncio.Event()
+        self.failures = 0
+        self.last_pass_at = 0.0  # seconds since 1970
+
+    def waiting(self) -> int:
+        """Return how many namespaces are still to be looked at."""
+        return len(self._waiting)
 
     def wake(self, namespace_id: str, hashes: Iterable[str] = ()) -> None:
         """Tell of a deletion, or of bytes that are condemned, once it is committed.
@@ -60,13 +67,14 @@ class Housekeeper:
         while True:
             self._woken.clear()
             if loop.time() >= due:
-                with _logged("looking for deletions"):
+                with self._logged("looking for deletions"):
                     await self._add_all()
                     await self._remove_old_keys()
                     due = loop.time() + LOOK_AT_ALL_EVERY_S
             await self._work()
+            self.last_pass_at = time.time()
             if loop.time() >= strays_due:
-                with _logged("looking for bytes that nothing names"):
+                with self._logged("looking for bytes that nothing names"):
                     await self._sweep_strays()
                     strays_due = loop.time() + LOOK_FOR_STRAYS_EVERY_S
             with suppress(TimeoutError):
@@ -148,20 +156,21 @@ class Housekeeper:
     def _again_if_it_fails(
         self, namespace_id: str, hashes: Set[str] | None = frozenset()
     ) -> Iterator[None]:
-        with _logged(f"finishing deletions in {namespace_id}"):
+        with self._logged(f"finishing deletions in {namespace_id}"):
             try:
                 yield
             except Exception:
                 self._add(namespace_id, hashes)
                 raise
 
-
-@contextmanager
-def _logged(work: str) -> Iterator[None]:
-    """Log the failure of the block, and go on after it."""
-    try:
-        yield
-    except Unavailable as error:
-        logger.warning("%s: %s (tried again in %d s)", work, error, RETRY_AFTER_S)
-    except Exception:
-        logger.exception("%s failed (tried again in %d s)", work, RETRY_AFTER_S)
+    @contextmanager
+    def _logged(self, work: str) -> Iterator[None]:
+        """Log the failure of the block, and go on after it."""
+        try:
+            yield
+        except Unavailable as error:
+            self.failures += 1
+            logger.warning("%s: %s (tried again in %d s)", work, error, RETRY_AFTER_S)
+        except Exception:
+            self.failures += 1
+            logger.exception("%s failed (tried again in %d s)", work, RETRY_AFTER_S)

@@ -143,6 +143,13 @@ class GatewaySchema(strawberry.Schema):
         except GraphQLError:
             return False
 
+    def names(self, text: str) -> list[str]:
+        """Return the names of a document's operations; of an invalid one none."""
+        if not self.is_valid(text):
+            return []
+        definitions = self.texts.find(text).document.definitions
+        return [name_of(each) for each in definitions if isinstance(each, OperationDefinitionNode)]
+
     async def plan_ahead(self, text: str, context: Context) -> None:
         """Plan the queries of a document as they are likely to be asked; nothing is read.
 
@@ -182,7 +189,7 @@ class GatewaySchema(strawberry.Schema):
         operation = prepared.operation(name)
         if operation is None or prepared.excess(name, variables):
             return None
-        notes.of_operation(operation.name)
+        notes.of_operation(operation.name, operation.kind)
         answer = await operation.run(variables, context, self.plans)
         if context.reports_cost and isinstance(answer, bytes):
             extensions = orjson.dumps(_cost_of(prepared, name, variables))
@@ -238,6 +245,7 @@ class GatewaySchema(strawberry.Schema):
                 raise BadUserInput(f"a {operation.operation.value} cannot be followed")
         except BadUserInput as failure:
             return [_told(failure)]
+        notes.of_operation(name_of(operation), operation.operation.value)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 
@@ -286,7 +294,7 @@ class GatewaySchema(strawberry.Schema):
         context.graphql_document = prepared.document
         if prepared.errors:
             return list(prepared.errors)
-        notes.of_operation(name_of(operation))
+        notes.of_operation(name_of(operation), operation.operation.value)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 
@@ -323,6 +331,7 @@ def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
                 **(error.extensions or {}),
                 "code": _code(error, is_request_error),
             }
+        notes.failed((errors[index].extensions or {})["code"])
 
 
 def _cost_of(prepared: Prepared, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:

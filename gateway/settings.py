@@ -64,6 +64,16 @@ def read_origins(text: str) -> frozenset[str]:
     return origins
 
 
+def read_metrics(text: str) -> tuple[str, int] | None:
+    """Return the address in a text such as ``127.0.0.1:9464``, None for ``off`` and ``on``."""
+    if text in ("off", "on"):
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError("it has to be off, on, or an address such as 127.0.0.1:9464")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
 def _items(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
@@ -244,6 +254,12 @@ class Settings:
         "info",
         "debug, info, warning or error: what of its own the gateway logs",
         read=one_of(*logs.LEVELS),
+    )
+    metrics: str = _setting(
+        "off",
+        "off, on: /metrics on this port for whoever reaches it, or an address of its own, as in"
+        " 127.0.0.1:9464",
+        read=read_metrics,
     )
     slow_ms: int = _setting(500, "milliseconds from which a statement is logged as slow")
 

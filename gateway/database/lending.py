@@ -45,11 +45,23 @@ class Lender:
 
     def __init__(self, pool: asyncpg.Pool, size: int) -> None:
         self._pool = pool
-        self._size = size
+        self.size = size
         self._open = 0
         self._free: list[Connection] = []
         self._proxies: dict[Connection, PoolConnectionProxy] = {}  # of all that are open
         self._waiting: deque[_Waiter] = deque()
+
+    def used(self) -> int:
+        """Return how many connections somebody has."""
+        return self._open - len(self._free)
+
+    def free(self) -> int:
+        """Return how many are open, and nobody has them."""
+        return len(self._free)
+
+    def waiting(self) -> int:
+        """Return how many wait for one."""
+        return sum(not waiter.done() for waiter in self._waiting)
 
     async def take(self, timeout_s: float) -> Connection:
         """Return a connection for the caller alone.
@@ -61,7 +73,7 @@ class Lender:
         while True:
             if self._free:
                 connection = self._free.pop()  # the last one used: the others may be let go
-            elif self._open < self._size:
+            elif self._open < self.size:
                 return await self._another(timeout_s)
             else:
                 handed = await self._wait(timeout_s)

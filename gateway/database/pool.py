@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -180,6 +181,8 @@ class Database:
         self._connect = connect
         self.on_commit: Callable[[], None] = _nothing
         self.statements = statements or Statements()
+        # What was told as UNAVAILABLE, by what was missing.
+        self.outages: Counter[str] = Counter()
 
     @asynccontextmanager
     async def transaction(
@@ -283,6 +286,7 @@ class Database:
         try:
             return await self.lender.take(CONNECT_TIMEOUT_S)
         except _ANY_FAILURE as error:
+            self.outages["connection"] += 1
             raise Unavailable("the database gives no connection; try again") from error
 
     async def _fail(self, connection: Connection, error: BaseException) -> None:
@@ -294,6 +298,7 @@ class Database:
         is_outage = _is_outage(error, connection)
         await self._discard(connection)
         if is_outage:
+            self.outages["answer"] += 1
             raise Unavailable("the database gives no answer; try again") from error
 
     async def _discard(self, connection: Connection) -> None:

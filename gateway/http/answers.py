@@ -38,6 +38,7 @@ from gateway.errors import (
 from gateway.http import cost, strict_json
 from gateway.http.event_streams import events
 from gateway.http.media_types import EVENTS, RESPONSE_JSON
+from gateway.observing import notes
 
 BAD_REQUEST = 400
 # What the endpoint depends on besides the URL; it matters to caches of GET.
@@ -109,6 +110,7 @@ def of_result(result: ExecutionResult, media_type: str) -> web.Response:
 
 def error_of(failure: RequestFailure) -> GraphQLError:
     """Return the error by which a failure of the whole request is shown."""
+    notes.failed(failure.code)
     return GraphQLError(failure.message, original_error=failure)
 
 
@@ -134,6 +136,7 @@ def of_failure(failure: RequestFailure, media_type: str) -> web.Response:
 
 def of_refused(refused: Refused, media_type: str) -> web.Response:
     """Return the answer to what is no request to the schema."""
+    notes.failed(refused.code)
     error = GraphQLError(refused.message, extensions={"code": refused.code})
     response = finished(strict_json.encode({"errors": [error.formatted]}), media_type)
     response.set_status(refused.status)

@@ -42,6 +42,7 @@ class View:
     def __init__(self, parts: LiveParts) -> None:
         self._parts = parts
         self._schema = parts.schema
+        self._edge = parts.edge
         self._page = get_graphql_ide_html("graphiql")
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -52,9 +53,10 @@ class View:
         accept = accepts[0] if len(accepts) == 1 else ", ".join(accepts)
         media_type = answer_type(accept)
         try:
-            if wants_socket(request):
+            if wants_socket(request):  # whose operations are requests of their own
                 self._parts.origins.check(request.headers)
                 return await serve_socket(request, self._parts)
+            self._edge.begun(request.headers)
             if wants_events(accept) and request.method in ("GET", "POST"):
                 self._parts.origins.check(request.headers)
                 response = await self._answer(request, EVENTS)
@@ -78,6 +80,7 @@ class View:
         except Exception:
             logger.exception("unexpected error")
             response = answers.of_failure(Unexpected(notes.request_id()), media_type or JSON)
+        self._edge.ended()
         return response if request.method == "POST" else answers.varying(response)
 
     async def _answer(self, request: web.Request, media_type: str | None) -> web.StreamResponse:
@@ -104,6 +107,7 @@ class View:
             raise Refused("query is missing; it has to be a document of GraphQL")
         follows = self._parts.follows
         if media_type is EVENTS and follows and self._is_subscription(text, asked.name):
+            self._edge.ended()  # for it may last for days
             return await stream.answer(request, self._parts, follows, text, asked, context)
         outcome = None
         try:

@@ -44,6 +44,8 @@ class JsonLines(logging.Formatter):
         }
         if id := notes.request_id():
             told["request_id"] = id
+        if (known := notes.current()) and known.trace:
+            told["trace_id"], told["span_id"] = known.trace
         told |= getattr(record, FIELDS, {})
         if record.exc_info:
             told["exception"] = record.exc_text or self.formatException(record.exc_info)

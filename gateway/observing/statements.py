@@ -7,10 +7,14 @@ import re
 from functools import lru_cache
 from hashlib import blake2b
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from gateway.observing import notes
 from gateway.observing.histograms import REQUEST_S, Histogram
 from gateway.observing.logs import FIELDS
+
+if TYPE_CHECKING:  # its packages may be missing
+    from gateway.observing.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ class Statements:
 
     def __init__(self, *, slow_s: float = SLOW_S) -> None:
         self.seconds = Histogram(REQUEST_S)
+        self.tracing: Tracing | None = None
         self._slow_s = slow_s
 
     def ended(self, sql: str, started_at: float, error: BaseException | None = None) -> None:
@@ -41,6 +46,8 @@ class Statements:
         self.seconds.observe(seconds)
         if seconds >= self._slow_s:
             _tell(sql, seconds, error)
+        if self.tracing is not None:
+            self.tracing.statement(sql, started_at, error)
 
 
 def _tell(sql: str, seconds: float, error: BaseException | None) -> None:
@@ -67,6 +74,7 @@ def plan_key(sql: str) -> str:
     return blake2b(_without_values(sql).encode(), digest_size=4).hexdigest()
 
 
+@lru_cache(1024)
 def shown(sql: str) -> str:
     """Return the beginning of a statement in one line, with no value in it."""
     return " ".join(_without_values(sql).split())[:LONGEST_SHOWN]

@@ -26,6 +26,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.caller import Caller
 from gateway.errors import BadUserInput
+from gateway.observing import notes
 from gateway.planner.built import Inputs
 from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.gathered import Gathered
@@ -173,6 +174,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         key = plan_key(nodes, self._shape(nodes), rows)
         plan = self.plans.find(key)
         if plan is None:
+            notes.made("plan")
             selector = Selector(self)
             selected = selector.select(info.parent_type, str(path.key), details)
             parent = self.catalog.types.get(info.parent_type.name)

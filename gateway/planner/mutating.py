@@ -112,6 +112,8 @@ class MutationOperation:
         parts: The payload's fields; bytes are an entry that is always the same.
     """
 
+    kind = "mutation"
+
     def __init__(
         self,
         schema: GraphQLSchema,

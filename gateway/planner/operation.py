@@ -58,6 +58,8 @@ def name_of(definition: OperationDefinitionNode) -> str:
 class Operation:
     """A query with root fields that the engine reads."""
 
+    kind = "query"
+
     def __init__(self, name: str, variables: VariableReader, roots: Sequence[_Root]) -> None:
         self.name = name
         self._variables = variables

@@ -9,6 +9,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 
 from gateway.checks import shortened
 from gateway.errors import BadUserInput
+from gateway.observing import notes
 from gateway.planner.caching import LeastUsedCache
 from gateway.planner.catalog import Catalog
 from gateway.planner.mutating import MutationOperation
@@ -172,6 +173,7 @@ class PreparedTexts:
         """
         prepared = self.kept.find(text)
         if prepared is None:
+            notes.made("document")
             prepared = Prepared(
                 self._schema,
                 text,

@@ -53,6 +53,27 @@ def test_a_port_in_use(served: Gateway, state_folder: Path) -> None:
     assert not state_folder.exists()
 
 
+def test_a_port_for_metrics_in_use(served: Gateway, state_folder: Path) -> None:
+    port = urlsplit(served.ready["graphql"]).port
+
+    line = refused("--state", state_folder, GATEWAY_METRICS=f"127.0.0.1:{port}")
+
+    assert line == (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use;"
+        " GATEWAY_METRICS names another"
+    )
+
+
+@pytest.mark.parametrize("given", ["yes", "9464", ":9464", "127.0.0.1:", "127.0.0.1:99999"])
+def test_metrics_at_no_address(given: str) -> None:
+    with pytest.raises(InvalidSetting) as refusal:
+        Settings.from_environment({"GATEWAY_METRICS": given})
+
+    assert str(refusal.value) == (
+        f"GATEWAY_METRICS is {given!r}; it has to be off, on, or an address such as 127.0.0.1:9464"
+    )
+
+
 def test_an_unknown_variable(state_folder: Path) -> None:
     line = refused("--state", state_folder, GATEWAY_DATABSE_URL="x")
 

@@ -14,6 +14,7 @@ from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.rules import LiveRules
 from gateway.http.origins import Origins
 from gateway.http.persisted import PersistedTexts
+from gateway.observing.edge import Edge
 from gateway.schema import GatewaySchema
 
 MakeContext = Callable[[Caller], Context]
@@ -25,6 +26,7 @@ class LiveParts:
 
     Args:
         follows: None: there are no subscriptions.
+        edge: What is told of requests, and of operations on sockets, as they begin and end.
     """
 
     schema: GatewaySchema
@@ -35,4 +37,5 @@ class LiveParts:
     follows: Follows | None
     connections: OpenConnections
     admission: Admission
+    edge: Edge
     rules: LiveRules

@@ -129,6 +129,7 @@ class Operation:
     async def _run(self, asked: Asked) -> None:
         parts = self._connection.parts
         notes.begin()
+        parts.edge.begun({})
         try:
             text = parts.persisted.text_of(asked.query, asked.extensions)
             if not text:
@@ -147,6 +148,7 @@ class Operation:
             self.refuse([answers.error_of(Unexpected(notes.request_id()))])
         finally:
             self._task = None
+            parts.edge.ended()
 
     async def _answer(self, text: str, asked: Asked) -> None:
         """Send the result of a query or mutation."""

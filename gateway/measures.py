@@ -1,0 +1,136 @@
+"""All that `/metrics` shows: a line for each. docs/operations.md tells what they are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from gateway.database.pool import Database
+from gateway.housekeeping import Housekeeper
+from gateway.observing.blob_calls import BlobCalls
+from gateway.observing.metrics import Metrics
+from gateway.observing.requests import Requests
+from gateway.planner.caching import LeastUsedCache
+from gateway.schema import GatewaySchema
+
+_Cache = LeastUsedCache[Any, Any]
+
+
+def measure(
+    metrics: Metrics,
+    *,
+    requests: Requests,
+    schema: GatewaySchema,
+    database: Database,
+    blob_calls: BlobCalls,
+    housekeeper: Housekeeper,
+) -> None:
+    """Show what the parts of a gateway count."""
+    gauge, counter, histogram = metrics.gauge, metrics.counter, metrics.histogram
+    lender = database.lender
+
+    gauge(
+        "gateway_info",
+        "1, with the version.",
+        lambda: {_version(): 1},
+        labels=["version"],
+    )
+
+    counter(
+        "gateway_requests_total",
+        "Requests by operation, and ok or the code of the first error.",
+        requests.by_outcome,
+        labels=["operation", "outcome"],
+    )
+    histogram(
+        "gateway_request_seconds",
+        "Time from the headers of a request to its answer.",
+        requests.seconds,
+        labels=["operation"],
+    )
+
+    caches: dict[str, _Cache] = {"documents": schema.texts.kept, "plans": schema.plans}
+    for what, read in _OF_CACHES.items():
+        counter(
+            f"gateway_cache_{what}_total",
+            f"{what.capitalize()} of the caches of documents and plans.",
+            _of_all(caches, read),
+            labels=["cache"],
+        )
+    gauge(
+        "gateway_cache_entries",
+        "What the caches of documents and plans keep.",
+        _of_all(caches, LeastUsedCache.size),
+        labels=["cache"],
+    )
+
+    gauge("gateway_database_connections_limit", "Connections, at most.", lambda: lender.size)
+    gauge(
+        "gateway_database_connections",
+        "Connections that are used, and that are free.",
+        lambda: {"used": lender.used(), "free": lender.free()},
+        labels=["state"],
+    )
+    gauge("gateway_database_waiting", "Who waits for a connection.", lender.waiting)
+    histogram(
+        "gateway_database_statement_seconds",
+        "Time of a statement, once it has a connection.",
+        lambda: database.statements.seconds,
+    )
+    counter(
+        "gateway_database_unavailable_total",
+        "Failures of the database that were told as UNAVAILABLE, by what was missing.",
+        lambda: database.outages,
+        labels=["reason"],
+    )
+
+    histogram(
+        "gateway_blob_seconds",
+        "Time of a call to the blob store.",
+        lambda: blob_calls.seconds,
+        labels=["call"],
+    )
+    counter(
+        "gateway_blob_unavailable_total",
+        "Calls that the blob store did not answer.",
+        lambda: blob_calls.outages,
+        labels=["call"],
+    )
+
+    gauge(
+        "gateway_housekeeping_waiting",
+        "Namespaces that the housekeeper is still to look at.",
+        housekeeper.waiting,
+    )
+    counter(
+        "gateway_housekeeping_failures_total",
+        "What the housekeeper did not get done, and tries again.",
+        lambda: housekeeper.failures,
+    )
+    gauge(
+        "gateway_housekeeping_last_pass_timestamp_seconds",
+        "When the housekeeper was last done with all it knew of; 0: not yet.",
+        lambda: housekeeper.last_pass_at,
+    )
+
+
+_OF_CACHES: dict[str, Callable[[_Cache], float]] = {
+    "hits": lambda cache: cache.counts.hits,
+    "misses": lambda cache: cache.counts.misses,
+    "evictions": lambda cache: cache.counts.evictions,
+}
+
+
+def _of_all(
+    caches: dict[str, _Cache],
+    read: Callable[[_Cache], float],
+) -> Callable[[], dict[str, float]]:
+    return lambda: {name: read(cache) for name, cache in caches.items()}
+
+
+def _version() -> str:
+    try:
+        return version("lineage-gateway")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "unknown"
