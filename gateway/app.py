@@ -194,7 +194,7 @@ def make_app(
     app.router.add_get("/", _to_graphiql)
     if isinstance(store, LocalBlobStore):  # others serve their links themselves
         app.add_routes(blob_routes(store))
-    app.add_routes(health_routes(_readiness(database, blobs)))
+    app.add_routes(health_routes(_readiness(database, blobs), dispensable=["blobs"]))
     measure(
         metrics,
         requests=requests,

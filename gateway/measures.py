@@ -72,6 +72,9 @@ def measure(
         lambda: {"used": lender.used(), "free": lender.free()},
         labels=["state"],
     )
+    gauge(
+        "gateway_database_up", "0 while it is silent, else 1.", lambda: int(not database.is_silent)
+    )
     gauge("gateway_database_waiting", "Who waits for a connection.", lender.waiting)
     histogram(
         "gateway_database_statement_seconds",

@@ -114,7 +114,12 @@ class Settings:
         "postgresql://… of the database; empty: a private PostgreSQL in the state folder",
         is_secret=True,
     )
-    database_pool_size: int = _setting(10, "connections to the database, at most")
+    database_pool_size: int = _setting(
+        10, "connections to the database, at most, besides one that asks if it answers"
+    )
+    database_queue: int = _setting(
+        1000, "requests that wait for a connection, at most; more are refused at once"
+    )
     postgres_bin: str = _setting(
         "", "folder of the programs of the private PostgreSQL; empty: the newest that is found"
     )

@@ -29,6 +29,7 @@ from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, open_state
+from gateway.database.watching import watched
 from gateway.http.metrics import metrics_app
 from gateway.namespaces.first_key import ensure_default
 from gateway.observing import logs
@@ -199,8 +200,14 @@ async def _run(
         )
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            open_database(url, size=settings.database_pool_size, slow_s=settings.slow_ms / 1000)
+            open_database(
+                url,
+                size=settings.database_pool_size,
+                most_waiting=settings.database_queue,
+                slow_s=settings.slow_ms / 1000,
+            )
         )
+        await stack.enter_async_context(watched(database, url))
         await _warn_of_superuser(database)
         blobs = await stack.enter_async_context(
             open_blobs(settings, folder, public_url=settings.public_url or address)

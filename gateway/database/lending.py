@@ -15,6 +15,14 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+MOST_WAITING = 1000
+# A server that takes longer is as good as gone; whoever waits for a free one has more time.
+OPEN_TIMEOUT_S = 1.5
+
+
+class QueueFull(Exception):
+    """As many wait for a connection as may."""
+
 
 class Connection(asyncpg.Connection):
     """A connection that keeps no state between uses, so the pool need not reset it.
@@ -41,14 +49,16 @@ class Lender:
 
     Args:
         size: How many connections may be open; the pool's own limit is no smaller.
+        most_waiting: How many may wait for one.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, size: int, *, most_waiting: int = MOST_WAITING) -> None:
         self._pool = pool
         self.size = size
         self._open = 0
         self._free: list[Connection] = []
         self._proxies: dict[Connection, PoolConnectionProxy] = {}  # of all that are open
+        self._most_waiting = most_waiting
         self._waiting: deque[_Waiter] = deque()
 
     def used(self) -> int:
@@ -67,6 +77,7 @@ class Lender:
         """Return a connection for the caller alone.
 
         Raises:
+            QueueFull: too many wait already.
             TimeoutError: none came back in time, or none could be opened in time.
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: none can be opened.
         """
@@ -74,7 +85,7 @@ class Lender:
             if self._free:
                 connection = self._free.pop()  # the last one used: the others may be let go
             elif self._open < self.size:
-                return await self._another(timeout_s)
+                return await self._another(min(timeout_s, OPEN_TIMEOUT_S))
             else:
                 handed = await self._wait(timeout_s)
                 if handed is None:
@@ -100,6 +111,14 @@ class Lender:
         finally:
             self._one_less()
 
+    def give_up(self) -> None:
+        """End all connections, whoever has them, and the wait for one."""
+        for connection in list(self._proxies):
+            if not connection.is_closed():
+                connection.terminate()
+        while self._waiting:
+            _give_up(self._waiting.popleft())
+
     async def close(self) -> None:
         """Give all free connections back to the pool."""
         while self._free:
@@ -117,6 +136,8 @@ class Lender:
         return connection
 
     async def _wait(self, timeout_s: float) -> Connection | None:
+        if len(self._waiting) >= self._most_waiting:
+            raise QueueFull
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         self._waiting.append(waiter)

@@ -14,13 +14,13 @@ from sqlalchemy.sql import ClauseElement
 
 from gateway import deadline
 from gateway.database.ids import prefix_of
-from gateway.database.lending import Connection, Lender
+from gateway.database.lending import MOST_WAITING, Connection, Lender, QueueFull
 from gateway.database.noting import NotedConnection
 from gateway.database.statements import compiled
 from gateway.errors import Unavailable
 from gateway.observing.statements import SLOW_S, Statements
 
-CONNECT_TIMEOUT_S = 5.0  # to open a connection, or to get a free one from the pool
+CONNECT_TIMEOUT_S = 5.0  # to open the first connection, or to get a free one from the pool
 STATEMENT_TIMEOUT_S = 30.0
 ROLLBACK_TIMEOUT_S = 3.0
 
@@ -42,7 +42,7 @@ _PASSING = (
 )
 # What may come of a connection's end, or of a fault of ours.
 _PERHAPS_LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-_ANY_FAILURE = (*_PERHAPS_LOST, asyncpg.PostgresError)
+ANY_FAILURE = (*_PERHAPS_LOST, asyncpg.PostgresError)
 
 
 _SERVER_SETTINGS = {
@@ -183,6 +183,12 @@ class Database:
         self.statements = statements or Statements()
         # What was told as UNAVAILABLE, by what was missing.
         self.outages: Counter[str] = Counter()
+        self.is_silent = False
+
+    def give_up(self) -> None:
+        """End all connections, whatever they wait for; refuse everything while ``is_silent``."""
+        self.is_silent = True
+        self.lender.give_up()
 
     @asynccontextmanager
     async def transaction(
@@ -253,7 +259,7 @@ class Database:
         """
         try:
             connection = await self._connect(settings)
-        except _ANY_FAILURE as error:
+        except ANY_FAILURE as error:
             raise Unavailable(f"cannot connect to the database: {error}") from error
         try:
             yield connection
@@ -283,9 +289,15 @@ class Database:
         return value
 
     async def _take(self) -> Connection:
+        if self.is_silent:
+            self.outages["silence"] += 1
+            raise Unavailable("the database gives no answer; try again")
         try:
             return await self.lender.take(CONNECT_TIMEOUT_S)
-        except _ANY_FAILURE as error:
+        except QueueFull as error:
+            self.outages["queue"] += 1
+            raise Unavailable("too many requests wait for the database; try again") from error
+        except ANY_FAILURE as error:
             self.outages["connection"] += 1
             raise Unavailable("the database gives no connection; try again") from error
 
@@ -303,12 +315,12 @@ class Database:
 
     async def _discard(self, connection: Connection) -> None:
         # asyncpg closes one that cannot be reset, and opens another in its place.
-        with suppress(*_ANY_FAILURE):
+        with suppress(*ANY_FAILURE):
             await self.lender.discard(connection)
 
     async def close(self) -> None:
         """Let go of all connections that nobody uses."""
-        with suppress(*_ANY_FAILURE):
+        with suppress(*ANY_FAILURE):
             await self.lender.close()
 
 
@@ -328,7 +340,7 @@ async def _roll_back(connection: Connection) -> None:
         # Not as the statement's own: that begins when one that was cancelled has ended.
         async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
             await connection.execute("ROLLBACK")
-    except _ANY_FAILURE:
+    except ANY_FAILURE:
         _terminate(connection)
     except BaseException:
         _terminate(connection)
@@ -347,11 +359,12 @@ def plain_url(url: str) -> str:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, size: int = 10, slow_s: float = SLOW_S
+    url: str, *, size: int = 10, most_waiting: int = MOST_WAITING, slow_s: float = SLOW_S
 ) -> AsyncIterator[Database]:
     """Connect to PostgreSQL at ``url`` with a pool of up to ``size`` connections.
 
     Args:
+        most_waiting: How many may wait for a connection; more are refused at once.
         slow_s: From which duration on a statement is logged.
 
     Raises:
@@ -386,9 +399,10 @@ async def open_database(
             max_cacheable_statement_size=0,
             server_settings=_SERVER_SETTINGS,
         )
-    except _ANY_FAILURE as error:
+    except ANY_FAILURE as error:
         raise Unavailable(f"cannot connect to the database: {error}") from error
-    database = Database(Lender(pool, size), connect, statements)
+    lender = Lender(pool, size, most_waiting=most_waiting)
+    database = Database(lender, connect, statements)
     try:
         yield database
     finally:

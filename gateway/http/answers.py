@@ -3,6 +3,10 @@
 A request that was executed has ``data`` and the status 200. One that was not has no ``data``; in
 plain JSON its status is 200 all the same, for a client cannot know there who wrote an answer with
 another one, and in application/graphql-response+json it is 4xx or 5xx.
+
+An outage of which nothing could be answered is told in one way wherever it was met, before an
+operation or in all of its fields: without ``data``, by 503 in both media types, so that a proxy or
+a client sends it again, perhaps to another gateway.
 """
 
 from __future__ import annotations
@@ -12,14 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from aiohttp.hdrs import (
-    ALLOW,
-    CACHE_CONTROL,
-    CONTENT_TYPE,
-    RETRY_AFTER,
-    VARY,
-    WWW_AUTHENTICATE,
-)
+from aiohttp.hdrs import ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE
 from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
@@ -100,12 +97,22 @@ def body_of(result: ExecutionResult) -> bytes:
 
 def of_result(result: ExecutionResult, media_type: str) -> web.Response:
     """Return the answer of an operation that was executed, or refused before that."""
+    errors = result.errors or []
+    if errors and not _has_any(result.data) and all(map(_is_outage, errors)):
+        return of_failure(Unavailable(errors[0].message), media_type)
     response = finished(body_of(result), media_type)
     if is_refused(result) and media_type is RESPONSE_JSON:
-        errors = result.errors or []
         code = (errors[0].extensions or {}).get("code")
         response.set_status(_STATUS.get(str(code), BAD_REQUEST))
     return response
+
+
+def _has_any(data: Mapping[str, Any] | None) -> bool:
+    return data is not None and any(each is not None for each in data.values())
+
+
+def _is_outage(error: GraphQLError) -> bool:
+    return (error.extensions or {}).get("code") == Unavailable.code
 
 
 def error_of(failure: RequestFailure) -> GraphQLError:
@@ -128,6 +135,8 @@ def of_failure(failure: RequestFailure, media_type: str) -> web.Response:
     if isinstance(failure, TooManyRequests):
         response.set_status(429)
         response.headers[RETRY_AFTER] = str(math.ceil(failure.wait_s))
+    if isinstance(failure, Unavailable):
+        response.headers[RETRY_AFTER] = "1"
     if isinstance(failure, PersistedQueryNotFound):
         response.set_status(200)  # clients read on, and send the text as well
         response.headers[CACHE_CONTROL] = "no-store"  # the next answer to this GET is another

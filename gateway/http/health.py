@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from aiohttp import web
 
@@ -12,11 +12,20 @@ from gateway.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 
+CHECK_S = 2.0
+
 Check = Callable[[], Awaitable[None]]
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
-    """Return `/healthz`, the process, and `/readyz`, everything that it needs, by name."""
+def health_routes(
+    checks: Mapping[str, Check], *, dispensable: Collection[str] = ()
+) -> list[web.RouteDef]:
+    """Return `/healthz`, the process, and `/readyz`, everything that it needs, by name.
+
+    Args:
+        dispensable: What most requests can do without. Were gateways not ready for want of it, none
+            would be, and nobody would be answered at all.
+    """
     readiness = Readiness(checks)
 
     async def healthz(_: web.Request) -> web.Response:
@@ -24,10 +33,10 @@ def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
 
     async def readyz(_: web.Request) -> web.Response:
         parts = await readiness.parts()
-        ready = all(outcome == "ok" for outcome in parts.values())
-        return web.json_response(
-            {"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503
-        )
+        failing = {name for name, outcome in parts.items() if outcome != "ok"}
+        is_ready = failing <= set(dispensable)
+        status = "unavailable" if not is_ready else "degraded" if failing else "ok"
+        return web.json_response({"status": status, **parts}, status=200 if is_ready else 503)
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
@@ -55,9 +64,12 @@ class Readiness:
 
 async def _outcome(check: Check) -> str:
     try:
-        await check()
+        async with asyncio.timeout(CHECK_S):
+            await check()
     except GatewayError as failure:
         return failure.message
+    except TimeoutError:
+        return f"no answer within {CHECK_S:.0f} s"
     except Exception:
         logger.exception("a check of /readyz failed")
         return "the check failed; the log tells why"

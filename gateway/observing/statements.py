@@ -32,6 +32,7 @@ class Statements:
 
     def __init__(self, *, slow_s: float = SLOW_S) -> None:
         self.seconds = Histogram(REQUEST_S)
+        self.answered = 0
         self.tracing: Tracing | None = None
         self._slow_s = slow_s
 
@@ -44,6 +45,8 @@ class Statements:
         """
         seconds = perf_counter() - started_at
         self.seconds.observe(seconds)
+        if error is None:
+            self.answered += 1
         if seconds >= self._slow_s:
             _tell(sql, seconds, error)
         if self.tracing is not None:

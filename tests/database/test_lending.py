@@ -110,3 +110,38 @@ async def test_tells_when_none_comes_back(small: Database, monkeypatch: pytest.M
                 pass
 
     assert len(await all_at_once(small)) == SIZE
+
+
+async def test_no_more_wait_than_may(postgres_url: str) -> None:
+    async with open_database(postgres_url, size=1, most_waiting=1) as database:
+        async with database.connection():
+            waiting = asyncio.create_task(database.value("SELECT 1", []))
+            await asyncio.sleep(0)
+            with pytest.raises(Unavailable, match="too many requests wait for the database"):
+                await database.value("SELECT 2", [])
+
+        assert await waiting == 1
+        assert await database.value("SELECT 2", []) == 2
+        assert database.outages == {"queue": 1}
+
+
+async def test_giving_up_ends_every_wait(small: Database) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(given_up(small)) for _ in range(5)]
+        await asyncio.sleep(0.1)  # two are lent a connection, three wait for one
+        small.give_up()
+
+    assert [each.result() for each in asked] == [True] * 5
+    with pytest.raises(Unavailable):
+        await small.value("SELECT 1", [])
+    small.is_silent = False
+    assert len(await all_at_once(small)) == SIZE
+
+
+async def given_up(database: Database) -> bool:
+    """Ask for what takes long; tell whether it was given up as an outage."""
+    try:
+        await database.value("SELECT pg_sleep(60)", [])
+    except Unavailable:
+        return True
+    return False
