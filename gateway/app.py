@@ -27,6 +27,7 @@ from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.housekeeping import Housekeeper
 from gateway.http.blobs import blob_routes
+from gateway.http.bodies import expect_bodies
 from gateway.http.clients import Clients
 from gateway.http.door import Door
 from gateway.http.headers import harden
@@ -174,6 +175,7 @@ def make_app(
     persisted = PersistedTexts(
         schema, trusted={id_: document.text for id_, document in trusted.items()}
     )
+    bodies = expect_bodies(app)
     rules = live_rules or _live_rules(settings)
     app[CONNECTIONS] = connections = OpenConnections(rules)
     key_watch = KeyWatch(database, authenticator, connections, every_s=rules.recheck_s)
@@ -190,10 +192,10 @@ def make_app(
         edge=Edge(None if settings.metrics == "off" else requests, tracing),
         rules=rules,
     )
-    app.router.add_route("*", GRAPHQL, View(parts).answer)
+    app.router.add_route("*", GRAPHQL, View(parts, bodies).answer)
     app.router.add_get("/", _to_graphiql)
     if isinstance(store, LocalBlobStore):  # others serve their links themselves
-        app.add_routes(blob_routes(store))
+        app.add_routes(blob_routes(store, bodies))
     app.add_routes(health_routes(_readiness(database, blobs), dispensable=["blobs"]))
     measure(
         metrics,

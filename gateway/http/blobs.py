@@ -15,6 +15,7 @@ from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import PATH_PREFIX, Link
 from gateway.blobs.store import NoBytes
 from gateway.errors import Forbidden, GatewayError, InvalidInput, RequestFailure, Unavailable
+from gateway.http.bodies import Bodies
 
 STALL_S = 60.0  # a client that sends nothing for so long is gone
 _PIECE_BYTES = 1024 * 1024
@@ -41,13 +42,15 @@ _TOLD_AHEAD = {
 }
 
 
-def blob_routes(store: LocalBlobStore) -> list[web.RouteDef]:
+def blob_routes(store: LocalBlobStore, bodies: Bodies | None = None) -> list[web.RouteDef]:
     """Return the routes that a ``LocalBlobStore`` links to: GET and HEAD with ranges, and PUT."""
     # Every method, so that what a link does not allow is answered here, and alike.
-    return [web.route("*", PATH_PREFIX + "{key:.+}", _handler(store))]
+    return [web.route("*", PATH_PREFIX + "{key:.+}", _handler(store, bodies or Bodies()))]
 
 
-def _handler(store: LocalBlobStore) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handler(
+    store: LocalBlobStore, bodies: Bodies
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_OPTIONS:
             # A browser asks what a page may do. What the link allows, it is told by the answer to
@@ -59,7 +62,8 @@ def _handler(store: LocalBlobStore) -> Callable[[web.Request], Awaitable[web.Str
         try:
             link = store.signer.verify(method, request.match_info["key"], request.query, now=now)
             if method == hdrs.METH_PUT:
-                return await _take(store, link, request)
+                with bodies.expected(request):
+                    return await _take(store, link, request)
             return await _give(store, link, request, now)
         except Forbidden as failure:
             return _refusal(403, failure)
@@ -112,8 +116,9 @@ async def _take(store: LocalBlobStore, link: Link, request: web.Request) -> web.
         return _refusal(400, failure)
     except NoBytes:
         return _refusal(404, RequestFailure("this upload is over"), code="NOT_FOUND")
-    except TimeoutError:
-        return _refusal(408, RequestFailure(f"nothing came for {STALL_S:.0f} s"), code="INVALID")
+    except TimeoutError as stalled:
+        reason = str(stalled) or f"nothing came for {STALL_S:.0f} s"
+        return _refusal(408, RequestFailure(reason), code="INVALID")
     except (web.RequestPayloadError, ConnectionError):  # nobody is left to hear the answer
         return _refusal(400, RequestFailure("the connection was lost"), code="INVALID")
     return web.Response(headers=_ALWAYS)

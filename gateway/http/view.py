@@ -19,6 +19,7 @@ from gateway.context import Context
 from gateway.errors import DeadlineExceeded, RequestFailure, Unexpected
 from gateway.http import answers, cost
 from gateway.http.answers import Refused
+from gateway.http.bodies import Bodies, BodyStalled
 from gateway.http.event_streams import stream
 from gateway.http.headers import CONTENT_SECURITY_POLICY
 from gateway.http.live.parts import LiveParts
@@ -37,10 +38,15 @@ _TAKEN_BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
 
 class View:
-    """The endpoint: HTTP is answered here, websockets and event streams by their folders."""
+    """The endpoint: HTTP is answered here, websockets and event streams by their folders.
 
-    def __init__(self, parts: LiveParts) -> None:
+    Args:
+        bodies: What looks at those that are on their way.
+    """
+
+    def __init__(self, parts: LiveParts, bodies: Bodies) -> None:
         self._parts = parts
+        self._bodies = bodies
         self._schema = parts.schema
         self._edge = parts.edge
         self._page = get_graphql_ide_html("graphiql")
@@ -66,6 +72,9 @@ class View:
             response = answers.of_failure(failure, media_type or JSON)
         except Refused as refused:
             response = answers.of_refused(refused, media_type or JSON)
+        except BodyStalled as stalled:
+            response = answers.of_refused(Refused(str(stalled), status=408), media_type or JSON)
+            _give_up_reading(request, response)
         except HTTPRequestEntityTooLarge:
             too_large = answers.too_large(request.client_max_size)
             response = answers.of_failure(too_large, media_type or JSON)
@@ -74,9 +83,7 @@ class View:
             logger.info("a body is not encoded as its headers say: %r", error)
             undecodable = Refused("the body is not encoded as its headers say")
             response = answers.of_refused(undecodable, media_type or JSON)
-            # aiohttp would read on, meet the same error and log it with all that led to it.
-            request.content.feed_eof()
-            response.force_close()
+            _give_up_reading(request, response)
         except Exception:
             logger.exception("unexpected error")
             response = answers.of_failure(Unexpected(notes.request_id()), media_type or JSON)
@@ -101,7 +108,13 @@ class View:
         if is_post:
             check_body_type(request)
         context = await self._context(request)  # the key before the body
-        asked = await read_body(request) if is_post else read_url(request)
+        if not is_post:
+            asked = read_url(request)
+        elif request.content.is_eof():  # most bodies come with their headers
+            asked = await read_body(request)
+        else:
+            with self._bodies.expected(request):
+                asked = await read_body(request)
         text = self._parts.persisted.text_of(asked.query, asked.extensions)
         if not text:
             raise Refused("query is missing; it has to be a document of GraphQL")
@@ -168,6 +181,12 @@ class View:
         context.idempotency_key = request.headers.get("Idempotency-Key")
         context.reports_cost = cost.is_asked_for(request.headers.get(cost.HEADER))
         return context
+
+
+def _give_up_reading(request: web.Request, response: web.StreamResponse) -> None:
+    """Keep aiohttp from reading on: it would meet the same error, and log all that led to it."""
+    request.content.feed_eof()
+    response.force_close()
 
 
 def _wants_page(request: web.Request) -> bool:

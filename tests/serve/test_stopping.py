@@ -8,15 +8,19 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
+import pytest
 from aiohttp import WSMsgType
 
+from gateway.commands.serve import DRAIN_S
 from gateway.database.embedded.address import running_url
 from tests.operations import CREATE_BUCKET, CREATE_OBJECT, READ_OBJECT
 from tests.serve.gateways import (
@@ -31,6 +35,7 @@ from tests.serve.gateways import (
     serving,
     until,
 )
+from tests.uploads.uploading import CREATE_UPLOAD
 
 BUCKETS = "{ buckets { nodes { bucketName } } }"
 ANY_BYTES = bytes(range(256))
@@ -113,6 +118,52 @@ async def test_both_signals_end_it_in_order_and_the_next_start_goes_on(state_fol
         assert second.complaint == ""
         assert not second.ready_file.exists()
         assert processes_of(state_folder) == []
+
+
+@LINUX
+@pytest.mark.parametrize("is_upload", [False, True], ids=["request", "upload"])
+def test_a_client_that_stops_in_the_middle_of_its_body_holds_nobody(
+    state_folder: Path, is_upload: bool
+) -> None:
+    with serving(state_folder) as gateway:
+        graphql = urlsplit(gateway.ready["graphql"])
+        target = f"{graphql.path} HTTP/1.1"
+        method = "POST"
+        if is_upload:
+            method, target = "PUT", upload_target(gateway)
+        head = (
+            f"{method} {target}\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {gateway.ready['api_key']}\r\nX-Namespace: default\r\n"
+            "Content-Length: 100\r\n\r\n{"
+        )
+        with socket.create_connection((graphql.hostname, graphql.port)) as stalled:
+            stalled.sendall(head.encode())
+            time.sleep(0.5)  # so that it is being read
+            begun = time.monotonic()
+            gateway.process.send_signal(signal.SIGTERM)
+            answer = stalled.recv(4096)
+            status = gateway.process.wait(DEADLINE_S)
+
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert status == 0
+        assert time.monotonic() - begun < DRAIN_S / 2
+        assert gateway.complaint == ""
+
+
+def upload_target(gateway: Gateway) -> str:
+    """Return the path of a link to which 100 bytes of JSON may be sent, and the version of HTTP."""
+    made = gateway.mutate(
+        CREATE_BUCKET, bucketName="pics", bucketSchema={"properties": {"file": {"type": "json"}}}
+    )
+    upload = gateway.mutate(
+        CREATE_UPLOAD,
+        bucketId=made["bucket"]["id"],
+        filename="a.json",
+        contentType="application/json",
+        fileSizeBytes=100,
+    )["upload"]
+    link = urlsplit(upload["target"]["url"])
+    return f"{link.path}?{link.query} HTTP/1.1"
 
 
 @LINUX
