@@ -204,6 +204,7 @@ def make_app(
         database=database,
         blob_calls=blob_calls,
         housekeeper=housekeeper,
+        sequencer=sequencer,
     )
     if settings.metrics == "on":
         app.add_routes([metrics_route(metrics)])

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from gateway.database.pool import Database
+from gateway.events.sequencer import Sequencer
 from gateway.housekeeping import Housekeeper
 from gateway.observing.blob_calls import BlobCalls
 from gateway.observing.metrics import Metrics
@@ -25,6 +26,7 @@ def measure(
     database: Database,
     blob_calls: BlobCalls,
     housekeeper: Housekeeper,
+    sequencer: Sequencer,
 ) -> None:
     """Show what the parts of a gateway count."""
     gauge, counter, histogram = metrics.gauge, metrics.counter, metrics.histogram
@@ -99,6 +101,12 @@ def measure(
         "Calls that the blob store did not answer.",
         lambda: blob_calls.outages,
         labels=["call"],
+    )
+
+    gauge(
+        "gateway_events_leader",
+        "1 if this gateway sequences events, else 0.",
+        lambda: int(sequencer.is_leader),
     )
 
     gauge(

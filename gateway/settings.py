@@ -256,7 +256,7 @@ class Settings:
         read=one_of(*logs.FORMATS),
     )
     log_level: str = _setting(
-        "info",
+        "warning",
         "debug, info, warning or error: what of its own the gateway logs",
         read=one_of(*logs.LEVELS),
     )

@@ -93,6 +93,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--tenant-seed", type=int, default=1, help="the seed of both tenants' rows and of the steps"
     )
     parser.addoption(
+        "--outages",
+        type=int,
+        default=1,
+        help="how often to take PostgreSQL and S3 from a gateway in each way (a nightly run: 10)",
+    )
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

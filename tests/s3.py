@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,25 +33,61 @@ _GIVEN = {
 }
 
 
+class Swift:
+    """A server that a test may stop, freeze and start again, at one address."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._port = 0
+        self.start()
+
+    @property
+    def place(self) -> S3Place:
+        return S3Place(
+            bucket="gateway",
+            endpoint=f"http://127.0.0.1:{self._port}",
+            access_key=_ACCESS_KEY,
+            secret_key=_SECRET_KEY,
+        )
+
+    def start(self) -> None:
+        script = Path(__file__).with_name("serve_swift.py")
+        arguments = [self._folder, _ACCESS_KEY, _SECRET_KEY, str(self._port)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        port = self._process.stdout.readline().strip()
+        assert port, "Swift has not started"
+        self._port = int(port)
+
+    def stop(self) -> None:
+        with self._process as process:
+            assert process.stdin is not None
+            process.stdin.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it for the length of the block, as `kill -STOP` does."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
 @contextmanager
-def _swift() -> Iterator[S3Place]:
-    script = Path(__file__).with_name("serve_swift.py")
+def run_swift() -> Iterator[Swift]:
+    """Run one for the length of the block; it has no bucket yet."""
     with tempfile.TemporaryDirectory(prefix="gateway-swift-") as folder:
-        command = [sys.executable, "-W", "ignore", str(script), folder, _ACCESS_KEY, _SECRET_KEY]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as server:
-            assert server.stdin is not None
-            assert server.stdout is not None
-            port = server.stdout.readline().strip()
-            assert port, "Swift has not started"
-            yield S3Place(
-                bucket="gateway",
-                endpoint=f"http://127.0.0.1:{port}",
-                access_key=_ACCESS_KEY,
-                secret_key=_SECRET_KEY,
-            )
-            server.stdin.close()
+        swift = Swift(folder)
+        try:
+            yield swift
+        finally:
+            swift.stop()
 
 
 async def make_bucket(place: S3Place) -> None:
@@ -72,9 +109,9 @@ async def s3_place() -> AsyncIterator[S3Place]:
     elif find_spec("swift") is None:
         pytest.skip("Swift is not installed here; name a server by GATEWAY_TEST_S3_ENDPOINT")
     else:
-        with _swift() as place:
-            await make_bucket(place)
-            yield place
+        with run_swift() as swift:
+            await make_bucket(swift.place)
+            yield swift.place
 
 
 @pytest.fixture(scope="session")

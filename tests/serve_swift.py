@@ -1,7 +1,8 @@
-"""OpenStack Swift with its S3 interface, in one process: python serve_swift.py FOLDER KEY SECRET.
+"""OpenStack Swift with its S3 interface, in one process: serve_swift.py FOLDER KEY SECRET [PORT].
 
-Tells its port on standard output once it answers; ends with standard input. What is put is not
-flushed to disk, and lost tables of a machine that crashes are no matter: it is for tests.
+Goes on with what is in the folder. Tells its port on standard output once it answers; ends with
+standard input. What is put is not flushed to disk, and lost tables of a machine that crashes are no
+matter: it is for tests.
 """
 
 import eventlet
@@ -21,6 +22,7 @@ from swift.common.wsgi import SwiftHttpProtocol, loadapp  # noqa: E402
 
 FOLDER = Path(sys.argv[1])
 KEY, SECRET = sys.argv[2:4]  # the key is account:user
+PORT = int(sys.argv[4]) if len(sys.argv) > 4 else 0
 BACKENDS = ("account", "container", "object")
 PIPELINE = ("catch_errors", "gatekeeper", "s3api", "tempauth", "bulk", "slo")
 OPTIONS = {
@@ -74,7 +76,7 @@ def serve(listening: Any, application: Any) -> None:
 def main() -> None:
     for name in ("fsync", "fdatasync"):
         setattr(os, name, lambda _: None)
-    (FOLDER / "devices" / "one").mkdir(parents=True)
+    (FOLDER / "devices" / "one").mkdir(parents=True, exist_ok=True)
     utils.SWIFT_CONF_FILE = write(
         "swift.conf",
         """
@@ -146,7 +148,7 @@ def main() -> None:
         environ["swift.cache"] = cache
         return proxy(environ, start_response)
 
-    front = eventlet.listen(("127.0.0.1", 0))
+    front = eventlet.listen(("127.0.0.1", PORT))
     serve(front, with_cache)
     sys.stdout.write(f"{front.getsockname()[1]}\n")
     sys.stdout.flush()

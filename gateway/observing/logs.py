@@ -55,7 +55,7 @@ class JsonLines(logging.Formatter):
 
 
 def set_up(
-    *, format: str = "", level: str = "info", stream: TextIO, secrets: Iterable[str] = ()
+    *, format: str = "", level: str = "warning", stream: TextIO, secrets: Iterable[str] = ()
 ) -> logging.Handler:
     """Write what is logged to a stream, without secrets.
 
