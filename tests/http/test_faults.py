@@ -88,7 +88,7 @@ async def test_of_a_nested_read_is_told_once(
     for number in range(2):
         input = {"bucketId": bucket, "blobs": blobs, "metadata": {"number": number}}
         await served.post({"query": CREATE_OBJECT, "variables": {"input": input}})
-    plant(monkeypatch, "gateway.blobs.local.LocalBlobStore.download_url", ValueError(HIDDEN))
+    plant(monkeypatch, "gateway.objects.links.link", ValueError(HIDDEN))
 
     data, errors = await ask(served, LINKS, id=bucket)
 
