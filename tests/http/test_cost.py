@@ -18,6 +18,8 @@ REPORT = {"GraphQL-Cost": "report"}
 PAGES = "query Pages($n: Int) { buckets(first: $n) { totalCount nodes { id } } }"
 DEEP = """query Deep($n: Int) { buckets(first: 100) { nodes {
     objects(first: $n) { nodes { id } } } } }"""
+FOLLOW = """subscription { nodeStatus(id: "bkt_1") { node { ... on Bucket {
+    objects(first: 1000) { nodes { documents(first: 1000) { nodes { id } } } } } } } }"""
 CREATE = """mutation ($input: CreateBucketInput!) { createBucket(input: $input) {
     bucket { id objects(first: 3) { nodes { id } } } errors { message } } }"""
 NEW = {"bucketName": "a", "bucketSchema": FREE_SCHEMA}
@@ -164,6 +166,21 @@ async def test_a_socket_tells_and_refuses_it(serving: Serving) -> None:
     assert answers[0]["payload"]["extensions"] == {"cost": {"requested": 901, "limit": 1000}}
     assert answers[1]["type"] == "error"
     assert answers[1]["payload"][0]["extensions"]["limit"] == "cost"
+
+
+async def test_a_subscription_costs_what_each_event_reads(served: Served) -> None:
+    async with served.session.ws_connect(
+        f"{served.url}/graphql", protocols=["graphql-transport-ws"]
+    ) as socket:
+        await socket.send_json({"type": "connection_init", "payload": served.headers})
+        assert (await socket.receive_json())["type"] == "connection_ack"
+        await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": FOLLOW}})
+        message = await socket.receive_json()
+
+    assert message["type"] == "error"
+    assert message["payload"][0]["message"].startswith(
+        "the operation may read 1002002 rows, chiefly at nodeStatus.node.objects.nodes.documents;"
+    )
 
 
 async def test_a_socket_reads_its_field_strictly(served: Served) -> None:
