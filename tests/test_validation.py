@@ -13,6 +13,7 @@ IDLE = {
     "DeferStreamDirectiveLabel",
     "DeferStreamDirectiveOnRootField",
     "DeferStreamDirectiveOnValidOperationsRule",
+    "KnownOperationTypesRule",
     "MaybeNullValidationRule",
     "OneOfInputValidationRule",
     "SingleFieldSubscriptionsRule",
