@@ -220,7 +220,7 @@ class Settings:
         50, "how often one field may be asked for in one object, fragments included"
     )
     max_list_items: int = _setting(100_000, "items of one list of an input, at most")
-    max_cost: int = _setting(500_000, "rows that an operation may read if all its pages are full")
+    max_cost: int = _setting(5_000_000, "rows that an operation may read if all its pages are full")
     operation_s: int = _setting(
         15, "seconds for an operation, at most; what brings bytes has limits of its own"
     )

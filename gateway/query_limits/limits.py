@@ -36,7 +36,7 @@ class QueryLimits:
     directives: int = 30
     repeated_keys: int = 50
     list_items: int = 100_000
-    cost: int = 500_000
+    cost: int = 5_000_000
 
 
 DEFAULTS = QueryLimits()

@@ -19,7 +19,8 @@ PAGES = "query Pages($n: Int) { buckets(first: $n) { totalCount nodes { id } } }
 DEEP = """query Deep($n: Int) { buckets(first: 100) { nodes {
     objects(first: $n) { nodes { id } } } } }"""
 FOLLOW = """subscription { nodeStatus(id: "bkt_1") { node { ... on Bucket {
-    objects(first: 1000) { nodes { documents(first: 1000) { nodes { id } } } } } } } }"""
+    objects(first: 1000) { nodes { documents(first: 1000) { nodes {
+        children(first: 9) { nodes { id } } } } } } } } } }"""
 CREATE = """mutation ($input: CreateBucketInput!) { createBucket(input: $input) {
     bucket { id objects(first: 3) { nodes { id } } } errors { message } } }"""
 NEW = {"bucketName": "a", "bucketSchema": FREE_SCHEMA}
@@ -38,7 +39,7 @@ async def test_tells_the_cost_where_it_is_asked_for(served: Served) -> None:
     _, plain_again = await served.post(body)
 
     assert plain_again == plain == {"data": {"buckets": {"totalCount": 0, "nodes": []}}}
-    assert first == plain | {"extensions": {"cost": {"requested": 8, "limit": 500_000}}}
+    assert first == plain | {"extensions": {"cost": {"requested": 8, "limit": 5_000_000}}}
     assert again == first
 
 
@@ -72,7 +73,7 @@ async def test_a_mutation_tells_what_it_reads_back(served: Served) -> None:
 
     assert made["data"]["createBucket"]["bucket"]["objects"] == {"nodes": []}
     assert taken["data"]["createBucket"]["bucket"] is None
-    assert cost(made) == cost(taken) == {"requested": 1 + 1 + 3, "limit": 500_000}
+    assert cost(made) == cost(taken) == {"requested": 1 + 1 + 3, "limit": 5_000_000}
 
 
 async def test_an_answer_with_errors_tells_it(served: Served) -> None:
@@ -179,7 +180,7 @@ async def test_a_subscription_costs_what_each_event_reads(served: Served) -> Non
 
     assert message["type"] == "error"
     assert message["payload"][0]["message"].startswith(
-        "the operation may read 1002002 rows, chiefly at nodeStatus.node.objects.nodes.documents;"
+        "the operation may read 11002002 rows, chiefly at nodeStatus.node.objects.nodes.documents."
     )
 
 
