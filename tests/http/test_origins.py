@@ -96,7 +96,7 @@ async def test_a_cached_answer_to_get_is_for_one_origin(serving: Serving) -> Non
     async with serving(Settings(cors_origins=APP)) as served:
         answer = await ask(served, "GET", {"Origin": APP, **served.headers}, path)
 
-    assert answer.headers["Vary"] == "Accept, Authorization, X-Namespace, Origin"
+    assert answer.headers["Vary"] == "Accept, Authorization, X-Namespace, GraphQL-Cost, Origin"
 
 
 async def test_a_star_allows_every_page_and_no_cookies(serving: Serving) -> None:

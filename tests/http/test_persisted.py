@@ -14,7 +14,7 @@ import pytest
 from aiohttp import WSMsgType
 from sqlalchemy import update
 
-from gateway import app
+from gateway import parts
 from gateway.buckets import holding
 from gateway.buckets.tables import BucketRow
 from gateway.database.pool import Database
@@ -105,7 +105,7 @@ async def test_other_extensions_are_left_alone(served: Served) -> None:
 async def test_a_change_is_answered_although_its_text_is_forgotten_meanwhile(
     serving: Serving, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "PersistedTexts", partial(PersistedTexts, most=3))
+    monkeypatch.setattr(parts, "PersistedTexts", partial(PersistedTexts, most=3))
     async with serving(Settings()) as served:
         input = {"bucketName": "a", "bucketSchema": FREE_SCHEMA}
         _, made = await served.post({"query": CREATE_BUCKET, "variables": {"input": input}})
