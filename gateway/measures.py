@@ -7,8 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from gateway.database.pool import Database
+from gateway.events.hub import Hub
 from gateway.events.sequencer import Sequencer
 from gateway.housekeeping import Housekeeper
+from gateway.http.live.open_connections import OpenConnections
 from gateway.observing.blob_calls import BlobCalls
 from gateway.observing.metrics import Metrics
 from gateway.observing.requests import Requests
@@ -27,6 +29,8 @@ def measure(
     blob_calls: BlobCalls,
     housekeeper: Housekeeper,
     sequencer: Sequencer,
+    hub: Hub,
+    connections: OpenConnections,
 ) -> None:
     """Show what the parts of a gateway count."""
     gauge, counter, histogram = metrics.gauge, metrics.counter, metrics.histogram
@@ -107,6 +111,41 @@ def measure(
         "gateway_events_leader",
         "1 if this gateway sequences events, else 0.",
         lambda: int(sequencer.is_leader),
+    )
+    counter(
+        "gateway_events_sequenced_total",
+        "Events that this gateway put into the log.",
+        lambda: sequencer.sequenced,
+    )
+    gauge(
+        "gateway_events_position",
+        "The number of the newest event in the log that this gateway knows.",
+        lambda: hub.position,
+    )
+    gauge(
+        "gateway_events_delay_seconds",
+        "From the writing of the newest event that came here to its coming, by both clocks.",
+        lambda: hub.delay_s,
+    )
+    gauge(
+        "gateway_events_last_read_timestamp_seconds",
+        "When the log was last read to its end; 0: not yet.",
+        lambda: hub.read_at,
+    )
+    gauge(
+        "gateway_event_streams",
+        "Distinct subscriptions, each executed once for all who ask for it.",
+        lambda: hub.streams,
+    )
+    gauge(
+        "gateway_connections",
+        "Websockets and event streams that are open.",
+        lambda: connections.count,
+    )
+    gauge(
+        "gateway_subscriptions",
+        "Subscriptions on them.",
+        lambda: connections.subscriptions,
     )
 
     gauge(

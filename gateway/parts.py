@@ -131,6 +131,8 @@ class Parts:
             blob_calls=calls,
             housekeeper=self._housekeeper,
             sequencer=self._sequencer,
+            hub=self._hub,
+            connections=self.connections,
         )
 
     def make_context(self, caller: Caller) -> Context:

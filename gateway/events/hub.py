@@ -320,6 +320,21 @@ class Hub:
         return self._tailer.position
 
     @property
+    def delay_s(self) -> float:
+        """How old the newest event was when it came here, by the clocks of both machines."""
+        return self._tailer.delay_s
+
+    @property
+    def read_at(self) -> float:
+        """When the log was last read to its end, in seconds since 1970; 0: not yet."""
+        return self._tailer.read_at
+
+    @property
+    def streams(self) -> int:
+        """How many distinct subscriptions there are."""
+        return len(self._streams)
+
+    @property
     def is_wanted(self) -> bool:
         """Whether anybody follows."""
         return bool(self._streams)

@@ -56,6 +56,7 @@ class Sequencer:
         self._retention_days = retention_days
         self._poked = asyncio.Event()
         self.is_leader = False
+        self.sequenced = 0  # so many events since this was made
 
     def poke(self) -> None:
         """Tell of a commit, so that its events are in the log a moment later."""
@@ -118,6 +119,7 @@ class Sequencer:
             started = loop.time()
             self._poked.clear()
             moved = await connection.fetchval("SELECT sequence_events($1)", MOST_EVENTS)
+            self.sequenced += moved
             if moved == MOST_EVENTS:
                 continue
             pause_s = LEAST_PAUSE_S if moved else min(2 * pause_s, LONGEST_PAUSE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -69,6 +70,8 @@ class Tailer:
         self._is_known = False
         self.position = 0
         self.epochs = Epochs()
+        self.delay_s = 0.0
+        self.read_at = 0.0
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -131,6 +134,7 @@ class Tailer:
             self._waiting = waiting + self._waiting
             await asyncio.sleep(0)
             return
+        self.read_at = time.time()
         for each in waiting:
             if not each.done():
                 each.set_result(None)
@@ -153,6 +157,7 @@ class Tailer:
         ):
             raise RuntimeError(f"the log of events has a hole after {self.position}")
         self.position = records[-1]["seq"]
+        self.delay_s = time.time() - records[-1]["at"].timestamp()
         self._listener.take(records)
         return len(records) < MOST_EVENTS
 
