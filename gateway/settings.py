@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gateway.observing import logs
 
 PREFIX = "GATEWAY_"
-OF_CLIENTS = ("GATEWAY_KEY",)  # what `gateway import` reads, and no gateway
+OF_CLIENTS = ("GATEWAY_KEY",)  # what commands that ask a gateway read, and no gateway
 FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")

@@ -13,14 +13,14 @@ import aiohttp
 import click
 
 from gateway.commands.output import json_option, print_json
+from gateway.commands.reaching import INTERRUPTED, remote_options
 from gateway.database.state import CannotStart
-from gateway.importing.api import Api, Refusal
+from gateway.importing.api import Api
 from gateway.importing.choosing import Properties
 from gateway.importing.journal import Journal
 from gateway.importing.running import Importer, Report
-from gateway.namespaces.first_key import NAMESPACE_NAME
+from gateway.remote import Refusal
 
-_INTERRUPTED = 130  # as shells tell it of Ctrl-C
 _MOST_SHOWN = 20
 _MIB = 1024**2
 
@@ -39,16 +39,7 @@ _MIB = 1024**2
     help="Go on with files that an interrupted import has sent in part; that is the default.",
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would be imported.")
-@click.option(
-    "--url", default="http://127.0.0.1:8000", show_default=True, help="Where the gateway is."
-)
-@click.option("--namespace", default=NAMESPACE_NAME, show_default=True, help="By name or id.")
-@click.option("--key", envvar="GATEWAY_KEY", help="An API key that may write; or $GATEWAY_KEY.")
-@click.option(
-    "--key-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A file with the key, such as .gateway/dev-key.",
-)
+@remote_options
 @json_option
 def import_(
     folder: Path,
@@ -60,8 +51,7 @@ def import_(
     dry_run: bool,
     url: str,
     namespace: str,
-    key: str | None,
-    key_file: Path | None,
+    secret: str,
     as_json: bool,
 ) -> None:
     """Bring the files below DIR into a bucket: an object for each, its path as keyPrefix.
@@ -69,9 +59,6 @@ def import_(
     What the gateway has already is not sent, and of what the bucket has already no second object is
     made. So after an interruption the same command goes on. Exit status 1 tells that some failed.
     """
-    secret = key_file.read_text().strip() if key_file else key
-    if not secret:
-        raise click.UsageError("a key is needed: --key-file, --key or $GATEWAY_KEY")
     folder = folder.resolve()
     paths = sorted(each for each in folder.glob(glob) if each.is_file())
     journal = Journal.of(
@@ -113,7 +100,7 @@ def import_(
         raise CannotStart(str(refusal)) from refusal
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on from here.", err=True)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     _print(report, as_json=as_json, dry_run=dry_run)
     if report.failures:
         sys.exit(1)

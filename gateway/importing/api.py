@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-ATTEMPTS = 4
-FIRST_PAUSE_S = 0.5
+from gateway.remote import Passing, Refusal, RemoteGateway
+
 _PAGE = 1000
-_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 _UPLOAD = """
 id status
@@ -21,11 +19,6 @@ target { url headers partSizeBytes parts { number url sizeBytes } }
 receivedParts { number }
 """
 _ERRORS = "errors { code message }"
-_READ_BUCKET = """
-query ($id: ID, $name: String) {
-  bucket(id: $id, name: $name) { id bucketName bucketSchema }
-}
-"""
 _LIST_OBJECTS = """
 query ($id: ID!, $first: Int!, $after: String) {
   bucket(id: $id) {
@@ -56,43 +49,15 @@ mutation ($input: CreateObjectInput!) {{
 """
 
 
-class Refusal(Exception):
-    """The gateway or its store refuses something, or gives no answer; the message says why."""
-
-
-class NoAnswer(Refusal):
-    """The gateway or its store is away; it may go well when it is tried again."""
-
-
-class Api:
-    """A gateway, asked with one key in one namespace."""
-
-    def __init__(
-        self, session: aiohttp.ClientSession, *, url: str, key: str, namespace: str
-    ) -> None:
-        self._session = session
-        self._url = url.rstrip("/") + "/graphql"
-        self._headers = {"Authorization": f"Bearer {key}", "X-Namespace": namespace}
-
-    async def find_bucket(self, name_or_id: str) -> dict[str, Any]:
-        """Return ``{id, bucketName, bucketSchema}`` of a bucket.
-
-        Raises:
-            Refusal: There is none.
-        """
-        for variable in ("name", "id"):
-            found = await self._execute(_READ_BUCKET, {variable: name_or_id})
-            if found["bucket"] is not None:
-                bucket: dict[str, Any] = found["bucket"]
-                return bucket
-        raise Refusal(f"there is no bucket {name_or_id!r}")
+class Api(RemoteGateway):
+    """A gateway into which files are brought."""
 
     async def objects(self, bucket_id: str) -> AsyncIterator[tuple[str, list[str | None]]]:
         """Yield of each object in a bucket that has a path this, and the hashes of its blobs."""
         after = None
         while True:
             variables = {"id": bucket_id, "first": _PAGE, "after": after}
-            page = (await self._execute(_LIST_OBJECTS, variables))["bucket"]["objects"]
+            page = (await self.execute(_LIST_OBJECTS, variables))["bucket"]["objects"]
             for each in page["nodes"]:
                 if each["keyPrefix"] is not None:
                     yield each["keyPrefix"], [one["details"]["hash"] for one in each["blobs"]]
@@ -140,52 +105,14 @@ class Api:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # Its own words may name the link, which is all that it takes to send.
             place = URL(url, encoded=True).authority
-            raise NoAnswer(f"sending to {place} broke off ({type(error).__name__})") from error
+            raise Passing(f"sending to {place} broke off ({type(error).__name__})") from error
         if answer.status >= 500:
-            raise NoAnswer(f"the store answers {answer.status}")
+            raise Passing(f"the store answers {answer.status}")
         if answer.status >= 300:
             raise Refusal(f"the store answers {answer.status}: {text[:200].strip()}")
 
     async def _payload(self, text: str, name: str, **variables: Any) -> dict[str, Any]:
-        return _payload_of(await self._execute(text, variables), name)
-
-    async def _execute(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        data: dict[str, Any] = await patiently(lambda: self._ask(text, variables))
-        return data
-
-    async def _ask(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        body = {"query": text, "variables": variables}
-        try:
-            async with self._session.post(self._url, json=body, headers=self._headers) as answer:
-                read = await answer.json(content_type=None)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise NoAnswer(
-                f"{self._url} gives no answer: {error or type(error).__name__}"
-            ) from error
-        if not isinstance(read, dict):
-            raise Refusal(f"{self._url} is no gateway")
-        for each in read.get("errors") or ():
-            kind = NoAnswer if _code(each) in _PASSING else Refusal
-            raise kind(str(each.get("message")))
-        data: dict[str, Any] = read["data"]
-        return data
-
-
-async def patiently(work: Any) -> Any:
-    """Return what ``work()`` gives; try again, after pauses that grow, what may pass.
-
-    Raises:
-        Refusal: It does not pass.
-    """
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
-        try:
-            return await work()
-        except NoAnswer:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("there is at least one attempt")
+        return _payload_of(await self.execute(text, variables), name)
 
 
 def _payload_of(data: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -194,7 +121,3 @@ def _payload_of(data: Mapping[str, Any], name: str) -> dict[str, Any]:
         raise Refusal("; ".join(each["message"] for each in payload["errors"]))
     found: dict[str, Any] = payload[name]
     return found
-
-
-def _code(error: Mapping[str, Any]) -> object:
-    return (error.get("extensions") or {}).get("code")

@@ -8,8 +8,8 @@ from typing import Any
 from gateway.buckets.schema_fields import BLOB_TYPES, read_type, written
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput
-from gateway.importing.api import Refusal
 from gateway.objects.mime_types import UNKNOWN, check_fits
+from gateway.remote import Refusal
 
 # What a type is for, where no file of another kind contradicts it.
 _MEANT_FOR = {

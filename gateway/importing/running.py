@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gateway.enums import FieldType
-from gateway.importing.api import Api, NoAnswer, Refusal, patiently
+from gateway.importing.api import Api
 from gateway.importing.choosing import Properties
 from gateway.importing.journal import Journal
 from gateway.objects.mime_types import guess
+from gateway.remote import Passing, Refusal, patiently
 
 MULTIPART_ABOVE_BYTES = 64 * 1024**2
 EXPIRES_IN_S = 24 * 3600
@@ -122,7 +123,7 @@ class Importer:
             self.report.imported += 1
             self.report.imported_bytes += file.size_bytes
         except (Refusal, OSError) as error:
-            self._unanswered += isinstance(error, NoAnswer)
+            self._unanswered += isinstance(error, Passing)
             self.report.failures[key_prefix] = str(error)
         self._tell(0)
 

@@ -1,0 +1,40 @@
+"""How commands that ask a gateway find it: where it is, in which namespace, with which key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+INTERRUPTED = 130  # as shells tell it of Ctrl-C
+# As gateway.namespaces.first_key has it, which takes half a second to import.
+NAMESPACE_NAME = "default"
+
+
+def remote_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options --url, --namespace, --key and --key-file.
+
+    It is called with ``url``, ``namespace`` and ``secret``.
+    """
+
+    @click.option(
+        "--url", default="http://127.0.0.1:8000", show_default=True, help="Where the gateway is."
+    )
+    @click.option("--namespace", default=NAMESPACE_NAME, show_default=True, help="By name or id.")
+    @click.option("--key", envvar="GATEWAY_KEY", help="An API key; or $GATEWAY_KEY.")
+    @click.option(
+        "--key-file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="A file with the key, such as .gateway/dev-key.",
+    )
+    @wraps(command)
+    def called(*arguments: Any, key: str | None, key_file: Path | None, **more: Any) -> None:
+        secret = key_file.read_text().strip() if key_file else key
+        if not secret:
+            raise click.UsageError("a key is needed: --key-file, --key or $GATEWAY_KEY")
+        command(*arguments, secret=secret, **more)
+
+    return called

@@ -1,0 +1,107 @@
+"""A gateway that runs elsewhere, as commands ask it: over HTTP, with a key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 0.5
+# What the gateway says of an operation that it may well run later.
+PASSING_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+
+_READ_BUCKET = """
+query ($id: ID, $name: String) {
+  bucket(id: $id, name: $name) { id bucketName bucketSchema }
+}
+"""
+
+
+class Refusal(Exception):
+    """The gateway or its store refuses something, or gives no answer; the message says why."""
+
+
+class Passing(Refusal):
+    """It may go well when it is tried again."""
+
+
+class RemoteGateway:
+    """A gateway, asked with one key in one namespace."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, url: str, key: str, namespace: str
+    ) -> None:
+        self._session = session
+        self._url = url.rstrip("/") + "/graphql"
+        self._headers = {"Authorization": f"Bearer {key}", "X-Namespace": namespace}
+
+    async def find_bucket(self, name_or_id: str) -> dict[str, Any]:
+        """Return ``{id, bucketName, bucketSchema}`` of a bucket.
+
+        Raises:
+            Refusal: There is none.
+        """
+        for variable in ("name", "id"):
+            found = await self.execute(_READ_BUCKET, {variable: name_or_id})
+            if found["bucket"] is not None:
+                bucket: dict[str, Any] = found["bucket"]
+                return bucket
+        raise Refusal(f"there is no bucket {name_or_id!r}")
+
+    async def execute(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data of an operation; try again, for some seconds, what may pass.
+
+        Raises:
+            Refusal: The gateway refuses it, or gives no answer.
+        """
+        return await patiently(lambda: self.ask(text, variables))
+
+    async def ask(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data of an operation, sent once.
+
+        Raises:
+            Passing: The gateway cannot answer now.
+            Refusal: It refuses the operation.
+        """
+        body = {"query": text, "variables": variables}
+        try:
+            async with self._session.post(self._url, json=body, headers=self._headers) as answer:
+                read = await answer.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise Passing(
+                f"{self._url} gives no answer: {error or type(error).__name__}"
+            ) from error
+        if not isinstance(read, dict) or not read.keys() & {"data", "errors"}:
+            raise Refusal(f"{self._url} is no gateway")
+        for each in read.get("errors") or ():
+            raise refusal_of(each)
+        data: dict[str, Any] = read["data"]
+        return data
+
+
+def refusal_of(error: Mapping[str, Any]) -> Refusal:
+    """Return what an error of GraphQL means to a command."""
+    code = (error.get("extensions") or {}).get("code")
+    return (Passing if code in PASSING_CODES else Refusal)(str(error.get("message")))
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Return what ``work()`` gives; try again, after pauses that grow, what may pass.
+
+    Raises:
+        Refusal: It does not pass.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
+        try:
+            return await work()
+        except Passing:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("there is at least one attempt")
