@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": "Run the gateway.",
     "demo": "Fill an empty namespace with examples.",
     "import": "Bring a folder's files into a bucket.",
+    "watch": "Show what happens, as it happens.",
     "migrate": "Bring the database's tables up to date.",
     "namespaces": "Make and list namespaces.",
     "keys": "Make, list, rotate and revoke API keys.",

@@ -99,6 +99,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often to take PostgreSQL and S3 from a gateway in each way (a nightly run: 10)",
     )
     parser.addoption(
+        "--watched-objects",
+        type=int,
+        default=60,
+        help="how many objects to move while a watched gateway is killed (a nightly run: 1000)",
+    )
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

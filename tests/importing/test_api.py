@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.importing import api
-from gateway.importing.api import Api, Refusal
+from gateway.importing.api import Api
+from gateway.remote import Refusal
 
 BUCKET = {"id": "bkt_1", "bucketName": "a", "bucketSchema": {}}
 

@@ -1,0 +1,174 @@
+"""The code of docs/subscriptions.md, as it stands there, beside a gateway that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dev
+from gateway.database.pool import open_database
+from gateway.events.cursors import EventCursors
+from gateway.settings import PREFIX, Settings
+from tests.conftest import lent_folder
+from tests.node import NPM
+from tests.node import node as node  # the fixture
+from tests.serve.gateways import environment, until
+
+from .conftest import NAMESPACE, Event, Place
+from .test_resuming import MOVES, Mover, check
+
+GUIDE = (dev.ROOT / "docs" / "subscriptions.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+STATE, EVENTS = (text for language, text in BLOCKS if language == "graphql")
+CLIENTS = ["sockets", "streams", "python"]
+NUMBER = 40
+
+
+class Client:
+    """A program that follows a bucket; what it is told is in a file."""
+
+    def __init__(self, file: Path, process: subprocess.Popen[bytes]) -> None:
+        self._file = file
+        self._process = process
+
+    @property
+    def told(self) -> list[Any]:
+        whole, _, _ = self._file.read_bytes().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    @property
+    def events(self) -> list[Event]:
+        return [each for each in self.told if "cursor" in each]
+
+    @property
+    def reads(self) -> list[int]:
+        return [each["read"] for each in self.told if "read" in each]
+
+    def until_told(self, number: int) -> list[Event]:
+        """Return the events once there are as many."""
+
+        def told() -> list[Event] | None:
+            assert self._process.poll() is None, self.told
+            events = self.events
+            return events if len(events) >= number else None
+
+        found: list[Event] = until(told, f"{number} events are told")
+        return found
+
+
+@pytest.fixture(params=CLIENTS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which client is run; those of npm need Node."""
+    kind: str = request.param
+    if kind != "python":
+        request.getfixturevalue("node")
+    return kind
+
+
+@contextmanager
+def following(kind: str, place: Place, bucket_id: str, start: str = "") -> Iterator[Client]:
+    """Run a client whose code is the guide's; it begins at ``start``, or where it reads."""
+    with lent_folder() as folder:
+        for _, text in BLOCKS:
+            if named := re.match(r"(?://|#) (\w+\.(?:js|py))\n", text):
+                (folder / named[1]).write_text(text)
+        (folder / "package.json").write_text('{"type": "module"}')
+        (folder / "node_modules").symlink_to(NPM / "node_modules")
+        program: list[str | Path] = (
+            [sys.executable, Path(__file__).with_name("following.py")]
+            if kind == "python"
+            else ["node", NPM / "follow.mjs"]
+        )
+        headers = {"Authorization": f"Bearer {place.key}", "X-Namespace": NAMESPACE}
+        told = {
+            "FOLDER": str(folder),
+            "CLIENT": kind,
+            "BUCKET": bucket_id,
+            "ASKED_URL": f"{place.url}/graphql",
+            "ASKED_HEADERS": json.dumps(headers),
+            "STATE": STATE,
+            "EVENTS": EVENTS,
+            **({"START": start} if start else {}),
+        }
+        output = folder / "told"
+        with (
+            output.open("wb") as file,
+            subprocess.Popen(
+                program, env=environment(told), stdin=subprocess.PIPE, stdout=file
+            ) as process,
+        ):
+            try:
+                yield Client(output, process)
+            finally:
+                process.kill()
+
+
+def test_tells_each_event_once_through_kills(mortal: Place, kind: str, bucket_name: str) -> None:
+    with mortal.serving():
+        bucket_id = mortal.create_bucket(bucket_name)
+        start = mortal.cursor()
+        ids = mortal.create_objects(bucket_id, NUMBER)
+        mover = Mover(mortal, ids)
+        with following(kind, mortal, bucket_id, start) as client:
+            client.until_told(NUMBER)
+            with mover.moving():
+                mover.wait_until_among("QUEUED")
+                mortal.kill()
+                with mortal.serving():
+                    mover.wait_until_among("COMPLETED")
+                    mortal.kill()
+                with mortal.serving():
+                    events = client.until_told(len(MOVES) * NUMBER)
+                    assert client.reads == [NUMBER]
+
+    check(events, ids)
+
+
+def test_reads_anew_where_events_are_gone(
+    place: Place, kind: str, database_url: str, bucket_name: str
+) -> None:
+    bucket_id = place.create_bucket(bucket_name)
+    ids = place.create_objects(bucket_id, 2)
+    with following(kind, place, bucket_id, asyncio.run(cursor_set_back(database_url))) as client:
+        until(lambda: len(client.reads) == 2, "the state is read anew")
+        place.move(ids, "QUEUED")
+        client.until_told(2)
+        moved = [each for each in client.events if each["status"] == "QUEUED"]
+
+    assert [each["nodeId"] for each in moved] == ids
+
+
+def test_tells_what_is_refused(place: Place, kind: str, bucket_name: str) -> None:
+    bucket_id = place.create_bucket(bucket_name)
+    with following(kind, place, bucket_id, "A" * 22) as client:
+        until(lambda: len(client.told) == 2, "the error is told")
+
+        assert "after is no event cursor of this namespace" in client.told[1]["error"]
+
+
+def test_says_what_the_settings_are() -> None:
+    named = set(re.findall(r"`(GATEWAY_\w+)`(?:, (\d+))?", GUIDE))
+
+    assert named
+    for name, default in named:
+        value = getattr(Settings(), name.removeprefix(PREFIX).lower())
+        assert default in ("", str(value)), name
+
+
+async def cursor_set_back(database_url: str) -> str:
+    """Return a cursor of a place that the database has not come to."""
+    cursors = EventCursors()
+    async with open_database(database_url) as database:
+        await cursors.load(database)
+        async with database.connection() as connection:
+            namespace_id = await connection.fetchval("SELECT id FROM namespaces")
+    return cursors.write(namespace_id, 1, 10**9)
