@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.importing import api
+from gateway import remote
 from gateway.importing.api import Api
 from gateway.remote import Refusal
 
@@ -36,7 +36,7 @@ async def find_bucket(*answers: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED"])
 async def test_what_may_pass_is_tried_again(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0)
 
     found = await find_bucket(refused(code), refused(code), {"data": {"bucket": BUCKET}})
 

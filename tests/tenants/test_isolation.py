@@ -21,7 +21,7 @@ PATCH = Fault(
     "_CHANGE",
 )
 FAULTS = (LIST, BY_ID, PATCH)
-MOST_STEPS = 600
+MOST_STEPS = 2000
 
 
 async def leak(housed: Housed, seed: int, most: int) -> str | None:
