@@ -49,6 +49,12 @@ def measure(
         requests.by_outcome,
         labels=["operation", "outcome"],
     )
+    counter(
+        "gateway_request_cost_total",
+        "Prices of the requests that went well.",
+        requests.costs,
+        labels=["operation"],
+    )
     histogram(
         "gateway_request_seconds",
         "Time from the headers of a request to its answer.",

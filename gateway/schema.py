@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -189,7 +190,8 @@ class GatewaySchema(strawberry.Schema):
         operation = prepared.operation(name)
         if operation is None or prepared.excess(name, variables):
             return None
-        notes.of_operation(operation.name, operation.kind)
+        cost = partial(prepared.price(name).under, variables)
+        notes.of_operation(operation.name, operation.kind, cost)
         answer = await operation.run(variables, context, self.plans)
         if context.reports_cost and isinstance(answer, bytes):
             extensions = orjson.dumps(_cost_of(prepared, name, variables))
@@ -245,7 +247,8 @@ class GatewaySchema(strawberry.Schema):
                 raise BadUserInput(f"a {operation.operation.value} cannot be followed")
         except BadUserInput as failure:
             return [_told(failure)]
-        notes.of_operation(name_of(operation), operation.operation.value)
+        cost = partial(prepared.price(name).under, variables)
+        notes.of_operation(name_of(operation), operation.operation.value, cost)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 
@@ -294,7 +297,8 @@ class GatewaySchema(strawberry.Schema):
         context.graphql_document = prepared.document
         if prepared.errors:
             return list(prepared.errors)
-        notes.of_operation(name_of(operation), operation.operation.value)
+        cost = partial(prepared.price(name).under, variables)
+        notes.of_operation(name_of(operation), operation.operation.value, cost)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 

@@ -23,9 +23,8 @@ _LAST_SEQ = func.coalesce(
 
 def _epoch_of(event: Columns) -> ColumnElement[int]:
     """Return the epoch in which an event got its number."""
-    return (
-        select(func.max(_EPOCHS.c.epoch)).where(_EPOCHS.c.first_seq <= event.seq).scalar_subquery()
-    )
+    found = select(func.max(_EPOCHS.c.epoch)).where(_EPOCHS.c.first_seq <= event.seq)
+    return func.coalesce(found.scalar_subquery(), 0)
 
 
 def _cursors(context: Context, needs: list[dict[str, Any]]) -> list[EventCursor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
@@ -29,6 +30,7 @@ class Notes:
     """
 
     __slots__ = (
+        "cost",
         "is_over",
         "kind",
         "made",
@@ -46,6 +48,7 @@ class Notes:
         self.request_id = request_id
         self.operation = NO_OPERATION
         self.kind = ""
+        self.cost: Callable[[], int] | None = None  # told only to those who ask
         self.is_over = False
         self.outcome = OK
         self.made = ""  # of what is otherwise found in a cache
@@ -65,15 +68,17 @@ def request_id() -> str:
     return notes.request_id if notes else ""
 
 
-def of_operation(name: str, kind: str) -> None:
+def of_operation(name: str, kind: str, cost: Callable[[], int]) -> None:
     """Note which operation is asked for; only one that a valid document has.
 
     Args:
         kind: query, mutation or subscription.
+        cost: Tells its price.
     """
     if notes := current():
         notes.operation = name
         notes.kind = kind
+        notes.cost = cost
 
 
 def made(what: str) -> None:

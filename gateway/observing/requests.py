@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from gateway.observing.histograms import REQUEST_S, Histogram
-from gateway.observing.notes import NO_OPERATION, Notes
+from gateway.observing.notes import NO_OPERATION, OK, Notes
 
 # Of operations that are not trusted: their names are the clients' choice.
 MOST_NAMES = 100
@@ -14,9 +14,10 @@ OTHERS = "(other)"
 
 
 class _Tally:
-    __slots__ = ("outcomes", "seconds")
+    __slots__ = ("cost", "outcomes", "seconds")
 
     def __init__(self) -> None:
+        self.cost = 0
         self.outcomes: Counter[str] = Counter()
         self.seconds = Histogram(REQUEST_S)
 
@@ -37,6 +38,8 @@ class Requests:
         tally = self._tallies.get(notes.operation) or self._new(notes.operation)
         tally.outcomes[notes.outcome] += 1
         tally.seconds.observe(seconds)
+        if notes.cost is not None and notes.outcome is OK:
+            tally.cost += notes.cost()
 
     def by_outcome(self) -> dict[tuple[str, ...], float]:
         """Return how many there were of each operation with each outcome."""
@@ -45,6 +48,10 @@ class Requests:
             for name, tally in self._tallies.items()
             for outcome, count in tally.outcomes.items()
         }
+
+    def costs(self) -> dict[str, float]:
+        """Return what those of each operation that went well cost together."""
+        return {name: each.cost for name, each in self._tallies.items() if each.cost}
 
     def seconds(self) -> dict[str, Histogram]:
         """Return how long those of each operation took."""

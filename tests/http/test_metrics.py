@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -53,6 +55,38 @@ async def test_needs_no_key_and_speaks_both_languages(serving: Serving) -> None:
         openmetrics = await read(served, Accept="application/openmetrics-text; version=1.0.0")
 
     assert openmetrics.endswith("# EOF\n")
+
+
+async def test_adds_up_what_requests_cost(serving: Serving) -> None:
+    async with serving(ON) as served:
+        for variables in ({"first": 5}, {"first": 7}, {"first": -1}):
+            body = {"query": "query Some($first: Int) { buckets(first: $first) { nodes { id } } }"}
+            await served.post(body | {"variables": variables})
+        found = await samples(served, "gateway_request_cost_total")
+
+    assert found == {("Some",): 6 + 8}
+
+
+async def test_tells_how_far_events_have_come(serving: Serving) -> None:
+    async with serving(ON) as served:
+        before = await samples(served, "gateway_events_position")
+        await served.post(
+            {
+                "query": CREATE_BUCKET,
+                "variables": {
+                    "input": {
+                        "bucketName": "a",
+                        "bucketSchema": {"properties": {"a": {"type": "string"}}},
+                    }
+                },
+            }
+        )
+        async with asyncio.timeout(20):
+            while await samples(served, "gateway_events_position") == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        read_at = await samples(served, "gateway_events_last_read_timestamp_seconds")
+
+    assert abs(read_at[()] - time.time()) < 60
 
 
 async def test_counts_requests_by_operation_and_outcome(serving: Serving) -> None:
@@ -202,7 +236,7 @@ async def test_a_metric_that_cannot_be_read_is_left_out(
     def measure(metrics: Metrics, **_: object) -> None:
         metrics.gauge("broken", "Is.", broken)
 
-    monkeypatch.setattr("gateway.app.measure", measure)
+    monkeypatch.setattr("gateway.parts.measure", measure)
     async with serving(ON) as served:
         text = await read(served)
 

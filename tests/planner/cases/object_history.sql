@@ -31,9 +31,9 @@ SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN
           WHERE uploads_7.namespace_id = $1::text AND uploads_7.id = event_log_2.node_id
         )
         END, 'null')
-      || ',"@cursor.epoch":' || coalesce(CAST((SELECT max(event_epochs.epoch) AS max_1
+      || ',"@cursor.epoch":' || coalesce(CAST(coalesce((SELECT max(event_epochs.epoch) AS max_1
         FROM event_epochs
-        WHERE event_epochs.first_seq <= event_log_2.seq) AS text), 'null')
+        WHERE event_epochs.first_seq <= event_log_2.seq), 0) AS text), 'null')
       || ',"@cursor.seq":' || coalesce(CAST(event_log_2.seq AS text), 'null') || '}',
       ',' ORDER BY event_log_2.seq
     ), '') || ']'
