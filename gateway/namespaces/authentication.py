@@ -143,6 +143,8 @@ class Authenticator:
         self._clock = clock
         self._known: dict[_Shown, _Known] = {}
         self._look_ups: OrderedDict[tuple[bytes, str], _LookUp] = OrderedDict()
+        # An outage, in which nothing can be looked up, does not change what was right.
+        self._right: OrderedDict[tuple[bytes, str], None] = OrderedDict()
         self._uses_noted_at: OrderedDict[str, float] = OrderedDict()
         self._writes: set[asyncio.Task[None]] = set()
         # Set when a change of keys has been committed here.
@@ -161,9 +163,7 @@ class Authenticator:
             secret = _secret_in(authorization)
         except Unauthenticated:
             return False
-        look_up = self._look_ups.get(_key_of(secret, namespace or ""))
-        found = None if look_up is None else _finished(look_up)
-        return found is not None and found.caller is not None
+        return _key_of(secret, namespace or "") in self._right
 
     async def authenticate(self, authorization: str | None, namespace: str | None) -> Caller:
         """Return the caller who shows these.
@@ -244,7 +244,7 @@ class Authenticator:
         look_up = self._look_ups.get(key)
         if look_up is None or now - look_up.begun_at >= self._trust_s:
             look_up = _LookUp(key, now, asyncio.create_task(self._look_up(*key, now)))
-            look_up.answer.add_done_callback(lambda answer: self._drop_passing(key, answer))
+            look_up.answer.add_done_callback(lambda answer: self._settle(key, answer))
             self._look_ups[key] = look_up
         self._look_ups.move_to_end(key)
         if len(self._look_ups) > self._most:
@@ -263,10 +263,18 @@ class Authenticator:
         ends_at = inf if row["remaining_s"] is None else begun_at + row["remaining_s"]
         return _Found(_caller(row), row["id"], ends_at)
 
-    def _drop_passing(self, key: tuple[bytes, str], answer: asyncio.Task[_Found | None]) -> None:
-        """Do not keep a failure, nor that a namespace is not there: it may be made any moment."""
+    def _settle(self, key: tuple[bytes, str], answer: asyncio.Task[_Found | None]) -> None:
+        """Note what a look-up says.
+
+        A failure is not kept, nor that a namespace is not there: it may be made any moment.
+        """
         if not answer.cancelled() and answer.exception() is None:
             found = answer.result()
+            self._right.pop(key, None)
+            if found is not None and found.caller is not None:
+                self._right[key] = None
+                if len(self._right) > self._most:
+                    self._right.popitem(last=False)
             if found is None or found.caller is not None:
                 return
         look_up = self._look_ups.get(key)
@@ -332,14 +340,6 @@ def secret_digest_in(authorization: str | None) -> bytes:
 
 def _key_of(secret: str, namespace: str) -> tuple[bytes, str]:
     return digest(secret), namespace if may_name_namespace(namespace) else ""
-
-
-def _finished(look_up: _LookUp) -> _Found | None:
-    """Return what was found; None as long as nobody knows, and where it failed."""
-    answer = look_up.answer
-    if not answer.done() or answer.cancelled() or answer.exception() is not None:
-        return None
-    return answer.result()
 
 
 async def _answer_of(look_up: _LookUp) -> _Found | None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.database.pool import Database
-from gateway.errors import TooManyRequests, Unauthenticated
+from gateway.errors import TooManyRequests, Unauthenticated, Unavailable
 from gateway.http.clients import Clients
 from gateway.http.door import Door
 from gateway.namespaces.authentication import Authenticator
@@ -60,6 +60,24 @@ async def test_a_key_that_was_right_is_looked_up_again_all_the_same(
     await door.admit(request(key.secret))
     await exhaust(door)
     clock.now += LATER_S
+
+    assert (await door.admit(request(key.secret))).key_id == key.key_id
+
+
+async def test_an_outage_changes_nothing_about_who_was_right(
+    door: Door, operator: Operator, clock: Clock, database: Database
+) -> None:
+    key = await operator.key()
+    await door.admit(request(key.secret))
+    await exhaust(door)
+    clock.now += LATER_S
+    database.is_silent = True
+    try:
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await door.admit(request(key.secret))
+    finally:
+        database.is_silent = False
 
     assert (await door.admit(request(key.secret))).key_id == key.key_id
 
