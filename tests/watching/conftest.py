@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from tests.conftest import Server, lent_folder
@@ -48,6 +50,17 @@ mutation ($inputs: [UpdateStatusInput!]!) {
 _MOST_INPUTS = 500
 
 Event = dict[str, Any]
+
+
+async def is_logged(database_url: str, id: str) -> bool:
+    """Tell whether the log has an event of something."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("SET app.events_of = 'all'")
+        found = "SELECT EXISTS (SELECT FROM event_log WHERE node_id = $1)"
+        return bool(await connection.fetchval(found, id))
+    finally:
+        await connection.close()
 
 
 @dataclass
@@ -103,6 +116,8 @@ class Place:
         payload = self.execute(CREATE_BUCKET, input=input)["createBucket"]
         assert payload["errors"] == []
         id: str = payload["bucket"]["id"]
+        # Else its own event may be among those that come after a cursor.
+        until(lambda: asyncio.run(is_logged(self.database_url, id)), "the bucket is in the log")
         return id
 
     def create_objects(self, bucket_id: str, number: int) -> list[str]:

@@ -85,7 +85,8 @@ def test_through_kills_of_the_only_gateway(mortal: Place, number: int, bucket_na
                     complaint = watch.complaint.splitlines()
 
     check(events, ids)
-    assert len(complaint) == 2
+    # Once for each outage; one that is over before it goes on is the same to it.
+    assert 1 <= len(complaint) <= 2
     assert all(line.startswith("waiting for the gateway: ") for line in complaint)
     print(  # noqa: T201 - with pytest -s
         f"{len(events)} events, complete {told_at - restarted_at:.2f} s after the restart,"
