@@ -14,6 +14,7 @@ from gateway.settings import Settings
 from tests.conftest import Shared
 from tests.fetching.sites import site
 from tests.operations import CREATE_BUCKET, CREATE_OBJECT, FREE_SCHEMA, PATCH_BUCKET
+from tests.waiting import count_waiting
 
 from .conftest import Served, Serving
 
@@ -35,10 +36,6 @@ COLLECTIONS, OBJECTS, DOCUMENTS = (
 )
 A_TEXT = {"type": "text"}
 RESPONSE_JSON = {"Accept": "application/graphql-response+json"}
-_WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 @pytest.fixture
@@ -61,7 +58,7 @@ async def held(connection: asyncpg.Connection, lock: str) -> AsyncIterator[None]
         await connection.execute(lock)
         yield
         async with asyncio.timeout(5):
-            while await connection.fetchval(_WAITING):  # noqa: ASYNC110
+            while await count_waiting(connection):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

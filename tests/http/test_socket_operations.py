@@ -19,7 +19,7 @@ from gateway.http.live.rules import LiveRules
 from gateway.settings import Settings
 from tests.conftest import Shared
 from tests.operations import FREE_SCHEMA
-from tests.waiting import until_one_waits
+from tests.waiting import count_waiting, until_one_waits
 
 from .conftest import Served, Serving
 from .following import SUBSCRIPTION, Follower, Told
@@ -31,10 +31,7 @@ CREATE_BUCKET = (
 )
 
 # The gateway itself may wait for the table too.
-WAITING_READS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%bucketName%'
-"""
+READS = "%bucketName%"
 
 
 @pytest.fixture
@@ -174,13 +171,13 @@ async def test_a_query_is_given_up_when_it_is_not_wanted(
 ) -> None:
     await subscribe(ws, "1", "{ buckets { nodes { bucketName } } }")
     async with asyncio.timeout(20):
-        while not await locked.fetchval(WAITING_READS):
+        while not await count_waiting(locked, READS):
             pass
     await ws.send_json({"id": "1", "type": "complete"})
 
     assert await is_served(ws)  # and nothing more was heard of it
     async with asyncio.timeout(20):
-        while await locked.fetchval(WAITING_READS):
+        while await count_waiting(locked, READS):
             pass
 
 

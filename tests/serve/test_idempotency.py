@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 
 from gateway.database.embedded.address import running_url
+from tests.waiting import count_waiting
 
 from .gateways import DEADLINE_S, LINUX, processes_of, serving, until
 
@@ -24,10 +25,6 @@ INPUT = {
     "bucketSchema": {"properties": {"file": {"type": "binary"}}},
     "idempotencyKey": "k1",
 }
-IS_ANY_WAITING = """
-SELECT EXISTS (SELECT FROM pg_stat_activity
-               WHERE datname = current_database() AND wait_event_type = 'Lock')
-"""
 
 
 @LINUX
@@ -39,7 +36,7 @@ async def test_what_was_committed_before_a_kill_is_answered_after_it(state_folde
         await holder.execute("BEGIN; LOCK TABLE bucket_tallies")  # which only the answer reads
         request = asyncio.create_task(asyncio.to_thread(killed.mutate, NEW_BUCKET, **INPUT))
         async with asyncio.timeout(DEADLINE_S):
-            while not await holder.fetchval(IS_ANY_WAITING):
+            while not await count_waiting(holder):
                 pass
         killed.process.kill()
         assert killed.process.wait() == -signal.SIGKILL

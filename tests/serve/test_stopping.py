@@ -36,15 +36,11 @@ from tests.serve.gateways import (
     until,
 )
 from tests.uploads.uploading import CREATE_UPLOAD
+from tests.waiting import count_waiting
 
 BUCKETS = "{ buckets { nodes { bucketName } } }"
 ANY_BYTES = bytes(range(256))
 SCHEMA = {"properties": {"file": {"type": "binary"}}}
-
-IS_ANY_WAITING = """
-SELECT EXISTS (SELECT FROM pg_stat_activity
-               WHERE datname = current_database() AND wait_event_type = 'Lock')
-"""
 
 
 def is_refused(url: str) -> bool:
@@ -64,7 +60,7 @@ async def create_bucket_while_it_is_told_to_end(gateway: Gateway) -> None:
     input = {"bucketName": "pics", "bucketSchema": SCHEMA}
     request = asyncio.create_task(asyncio.to_thread(gateway.mutate, CREATE_BUCKET, **input))
     async with asyncio.timeout(DEADLINE_S):
-        while not await holder.fetchval(IS_ANY_WAITING):
+        while not await count_waiting(holder):
             pass
 
     gateway.process.send_signal(signal.SIGTERM)
