@@ -137,7 +137,17 @@ class Importer:
 
     async def _upload(self, file: _File) -> str:
         """Return the id of a confirmed upload of a file."""
-        upload = await self._begun(file) or await self._begin(file)
+        if begun := await self._begun(file):
+            try:
+                return await self._complete(file, begun)
+            except Passing:
+                raise
+            except Refusal:  # what came of it is gone, or is of other content
+                self._journal.end(file.key_prefix, file.sha256)
+        return await self._complete(file, await self._begin(file))
+
+    async def _complete(self, file: _File, upload: dict[str, Any]) -> str:
+        """Send what an upload waits for; confirm it; return its id."""
         id: str = upload["id"]
         if upload["status"] == "COMPLETED":
             self._tell(file.size_bytes)
@@ -145,6 +155,8 @@ class Importer:
         target = upload["target"]
         if target["parts"] is None:
             await self._send(file, target["url"], 0, file.size_bytes, target["headers"])
+        elif upload["receivedParts"] is None:  # all came, and it was to be confirmed
+            self._tell(file.size_bytes)
         else:
             await self._send_parts(file, upload)
         await self._api.confirm_upload(id)
@@ -177,7 +189,7 @@ class Importer:
 
     async def _send_parts(self, file: _File, upload: dict[str, Any]) -> None:
         target = upload["target"]
-        come = {each["number"] for each in upload["receivedParts"] or ()}
+        come = {each["number"] for each in upload["receivedParts"]}
         try:
             async with asyncio.TaskGroup() as group:
                 for part in target["parts"]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from gateway.database.embedded.address import running_url
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET
 from tests.serve.gateways import (
@@ -28,6 +32,7 @@ from tests.serve.gateways import (
     until,
 )
 from tests.serve.test_s3 import variables as of_s3
+from tests.waiting import count_waiting
 
 SCHEMA = {
     "properties": {
@@ -226,6 +231,12 @@ def test_how_far_it_has_come_is_shown_in_bytes_and_files(importing: Importing) -
 LARGE = 5 * 16 * MIB
 
 
+@pytest.fixture(params=["local", "s3"])
+def of_store(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of a gateway that keeps bytes in its folder, or in S3."""
+    return of_s3(request.getfixturevalue("s3_place")) if request.param == "s3" else {}
+
+
 @contextmanager
 def one_large_file(
     folder: Path, **variables: str
@@ -279,6 +290,48 @@ def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
             assert_goes_on(importing)
 
 
+async def test_an_import_goes_on_after_its_gateway_was_killed_while_it_confirmed(
+    of_store: dict[str, str],
+) -> None:
+    with lent_folder() as folder:
+        with serving(folder / "state", variables=of_store) as gateway:
+            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+            importing = Importing(gateway, folder, "b")
+            importing.write("large.bin", os.urandom(LARGE))
+            # So the gateway joins the parts, and cannot write that it did.
+            url = running_url(gateway.state)
+            assert url is not None
+            holder = await asyncpg.connect(url)
+            await holder.execute("BEGIN; LOCK TABLE contents IN SHARE MODE")
+            with importing.begun("--json") as process:
+                async with asyncio.timeout(DEADLINE_S):
+                    while not await count_waiting(holder):
+                        pass
+                gateway.end(signal.SIGKILL)
+                process.communicate(timeout=DEADLINE_S)
+            holder.terminate()
+
+        with again(importing, **of_store):
+            told = importing.told("--resume")
+            assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, 0, [])
+            (blobs,) = importing.objects().values()
+            data = (importing.folder / "large.bin").read_bytes()
+            assert fetch(blobs[0]["presignedUrl"]).body == data
+
+
+def test_an_import_whose_parts_are_gone_sends_them_again() -> None:
+    with lent_folder() as folder:
+        with one_large_file(folder) as (importing, process):
+            importing.gateway.end(signal.SIGKILL)
+            process.communicate(timeout=DEADLINE_S)
+        shutil.rmtree(folder / "state" / "blobs" / "parts")
+
+        with again(importing):
+            told = importing.told("--resume")
+            assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, LARGE, [])
+            assert importing.told()["present"] == 1
+
+
 def test_an_import_whose_gateway_is_gone_ends_soon() -> None:
     with lent_folder() as folder:
         with serving(folder / "state") as gateway:
@@ -303,13 +356,9 @@ def test_an_import_whose_gateway_is_gone_ends_soon() -> None:
             assert objects["totalCount"] == 400
 
 
-@pytest.mark.parametrize("store", ["local", "s3"])
-def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(
-    store: str, request: pytest.FixtureRequest
-) -> None:
-    variables = of_s3(request.getfixturevalue("s3_place")) if store == "s3" else {}
+def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(of_store: dict[str, str]) -> None:
     with lent_folder() as folder:
-        with one_large_file(folder, **variables) as (importing, process):
+        with one_large_file(folder, **of_store) as (importing, process):
             importing.gateway.end(signal.SIGKILL)
             output, complaint = process.communicate(timeout=DEADLINE_S)
 
@@ -318,5 +367,5 @@ def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(
         assert failure["path"] == "large.bin"
         assert "broke off" in failure["error"] or "gives no answer" in failure["error"]
         assert "signature" not in failure["error"]
-        with again(importing, **variables):
+        with again(importing, **of_store):
             assert_goes_on(importing)
