@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,14 @@ def read(path: Path) -> bytes | None:
 def entries(folder: Path) -> list[Path]:
     """Return what is in a folder."""
     return list(folder.iterdir())
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

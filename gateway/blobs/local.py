@@ -34,7 +34,7 @@ class LocalBlobStore:
     """A folder of files, each named by its key in quotes, so no caller's text becomes a path.
 
     ``o/`` holds the files, in 256 folders; ``parts/`` a folder for each upload in parts;
-    ``tmp/`` what is being written. No other process may use the folder at the same time.
+    ``tmp/`` what is being written or removed. No other process may use the folder at the same time.
 
     Raises:
         Unavailable: The folder cannot be made.
@@ -50,7 +50,7 @@ class LocalBlobStore:
             for each in (self._files, self._parts, self._drafts):
                 each.mkdir(exist_ok=True)
             for leftover in self._drafts.iterdir():  # of a process that was killed
-                leftover.unlink()
+                files.remove(leftover)
 
     def path(self, key: str) -> Path:
         """Return where the bytes of a key are, if they are kept."""
@@ -179,7 +179,7 @@ class LocalBlobStore:
 
     async def abort_parts(self, key: str, parts_id: str) -> None:
         """Remove the parts of an upload, if there is such an upload."""
-        await in_thread(local_parts.remove, self._folder(key, parts_id))
+        await in_thread(local_parts.remove, self._folder(key, parts_id), self._drafts)
 
     async def begun_parts(self, prefix: str) -> AsyncIterator[BegunParts]:
         """Yield the uploads in parts of keys that begin with ``prefix``."""
@@ -209,7 +209,7 @@ class LocalBlobStore:
             local_parts.append_all(draft.file, folder, parts)
             draft.sync()
             self._move_in(draft, path)
-        local_parts.remove(folder)
+        local_parts.remove(folder, self._drafts)
 
     def _copy(self, source: Path, path: Path) -> None:
         self._make_parent(path)

@@ -72,10 +72,14 @@ def append_all(whole: BinaryIO, folder: Path, parts: Sequence[Part]) -> None:
             raise _refused(part, "has not come") from error
 
 
-def remove(folder: Path) -> None:
-    """Remove an upload with all its parts, if there is one."""
+def remove(folder: Path, away: Path) -> None:
+    """Remove an upload with all its parts, if there is one.
+
+    It goes to the folder ``away`` first, for it is to be whole or gone, also to whoever comes after
+    a process that was killed.
+    """
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.replace(away / folder.name))
 
 
 def _part(number: int, state: os.stat_result) -> Part:

@@ -78,8 +78,8 @@ class Upload(Node):
         find_parts,
         needs=PARTS_NEEDS,
         description="Which parts have come, so that the rest can be sent after a crash; the store"
-        " is asked when this is selected. null for one PUT, and once no part is waited for: confirm the"
-        " upload then, if it is PENDING.",
+        " is asked when this is selected. null for one PUT, and once no part is waited for: confirm"
+        " the upload then, if it is PENDING.",
     )
     is_duplicate: bool = strawberry.field(
         description="Whether the namespace had these bytes already."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -32,6 +33,11 @@ def store(folder: Path) -> LocalBlobStore:
 
 def drafts(folder: Path) -> list[Path]:
     return list((folder / "tmp").iterdir())
+
+
+def kill(_: Path) -> None:
+    """Begin to remove a folder, and end."""
+    raise OSError("killed")
 
 
 async def test_gives_back_what_was_put(folder: Path, store: BlobStore) -> None:
@@ -207,6 +213,25 @@ async def test_an_upload_in_parts_outlives_a_restart(folder: Path, store: LocalB
 
     assert await again.read(KEY) == b"hello"
     assert list((folder / "parts").iterdir()) == []
+
+
+async def test_parts_are_whole_or_gone(
+    folder: Path, store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts_id = await store.begin_parts(KEY, mime_type="image/png")
+    await store.put_part(KEY, parts_id, 1, chunks(b"hello"), size_bytes=5)
+    found = await store.parts(KEY, parts_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(Unavailable):
+            await store.join_parts(KEY, parts_id, found)
+
+    again = opened(folder)
+    with pytest.raises(NoBytes):
+        await again.parts(KEY, parts_id)
+    await again.join_parts(KEY, parts_id, found)
+    assert await again.read(KEY) == b"hello"
+    assert drafts(folder) == list((folder / "parts").iterdir()) == []
 
 
 @pytest.mark.parametrize("parts_id", ["../../o", "/etc", "", "a\0"])
