@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
-import orjson
 from graphql import GraphQLError
 
-from gateway.caller import Caller
 from gateway.checks import shortened
 from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import Permission
 from gateway.errors import BadUserInput, GatewayError, RequestFailure, Unavailable
-from gateway.events.cursors import EventCursor, EventCursors, EventPosition
+from gateway.events.cursors import EventCursors, EventPosition
 from gateway.events.encoding import Encoder, Root, TellErrors, anonymous
 from gateway.events.filters import Wanted
 from gateway.events.following import Following, Sink
-from gateway.events.log import Event, LogPage, LogReader
+from gateway.events.known_log import KnownLog
+from gateway.events.log import Event
 from gateway.events.messages import ResetReason
 from gateway.events.standing import find_standing
-from gateway.events.stream import Page, Stream, Subscriber
+from gateway.events.streams.all_streams import Streams
+from gateway.events.streams.sharing import Asked, Sharing
+from gateway.events.streams.stream import Stream
+from gateway.events.streams.subscriber import Subscriber
 from gateway.events.tailer import Tailer
 from gateway.events.topics import Topic
-from gateway.planner.caching import LeastUsedCache
 from gateway.planner.executor import PlanExecutor
-from gateway.planner.used_variables import used_variables
 from gateway.tasks import end
 
 logger = logging.getLogger(__name__)
@@ -39,12 +38,6 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_AFTER_S = 30.0
 CHECK_EVERY_S = 1.0
 MOST_BYTES = 32 * 1024 * 1024
-MOST_PAGES, MOST_PAGE_BYTES = 64, 8 * 1024 * 1024
-PAGE_EVENTS = 512
-# Those who catch up must leave connections to requests.
-READS_AT_ONCE = 3
-RETRY_AFTER_S = 0.2
-PATIENCE_S = 5.0
 
 # Of a document, variables, the name of an operation and a context; errors have their codes.
 Prepare = Callable[[str, dict[str, Any], str | None, Context], "PlanExecutor | list[GraphQLError]"]
@@ -58,14 +51,6 @@ class _Ended:
 
     def stop(self) -> None:
         """Do nothing."""
-
-
-class _Place:
-    """The streams of one namespace: those about certain nodes by them, and the others."""
-
-    def __init__(self) -> None:
-        self.by_node: dict[str, dict[Stream, None]] = defaultdict(dict)
-        self.others: dict[Stream, None] = {}
 
 
 class Hub:
@@ -89,17 +74,10 @@ class Hub:
         self._cursors = cursors
         self._prepare = prepare
         self._tell_errors = tell_errors
-        self._most_bytes = most_bytes
-        self._kept_bytes = 0
-        self._log = LogReader(database, cursors)
         self._tailer = Tailer(database, self)
-        self._streams: dict[object, Stream] = {}
-        self._places: dict[str, _Place] = {}
-        self._reads = asyncio.Semaphore(READS_AT_ONCE)
-        # Texts whose messages depend on who the caller is.
-        self._personal = LeastUsedCache[tuple[str, str | None], bool](512)
-        self._variables = LeastUsedCache[tuple[str, str | None], frozenset[str]](512)
-        self.pages = LeastUsedCache[object, Page](MOST_PAGES, most_weight=MOST_PAGE_BYTES)
+        self._log = KnownLog(database, cursors, self._tailer)
+        self._sharing = Sharing()
+        self._streams = Streams(most_bytes)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -113,7 +91,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            for stream in list(self._streams.values()):
+            for stream in self._streams:
                 try:
                     stream.check(loop.time(), CHECKPOINT_AFTER_S)
                 except Exception:
@@ -132,14 +110,14 @@ class Hub:
         *,
         after: str | None = None,
     ) -> Following | list[GraphQLError]:
-        """Start the subscription operation of a document; see ``following.Follows``."""
+        """Let a sink join the stream of what it asks for, which is made for the first one."""
         executor = self._prepare(text, variables, name, context)
         if isinstance(executor, list):
             return executor
         try:
             root = Root.of(executor)
             try:
-                return await self._follow(text, variables, name, executor, root, sink, after)
+                return await self._follow(Asked(text, name, variables, executor, root), sink, after)
             except Unavailable as error:
                 sink.fail(error)
                 return _Ended()
@@ -153,21 +131,11 @@ class Hub:
         self._tell_errors(errors)
         return errors
 
-    async def _follow(
-        self,
-        text: str,
-        variables: dict[str, Any],
-        name: str | None,
-        executor: PlanExecutor,
-        root: Root,
-        sink: Sink,
-        after: str | None,
-    ) -> Following:
-        context: Context = executor.context_value
-        context.caller.require(Permission.READ)
-        namespace_id = context.caller.namespace_id
-        given = root.arguments
-        if root.name == "nodeStatus":
+    async def _follow(self, asked: Asked, sink: Sink, after: str | None) -> Following:
+        asked.caller.require(Permission.READ)
+        namespace_id = asked.caller.namespace_id
+        given = asked.root.arguments
+        if asked.root.name == "nodeStatus":
             topic = Topic.of_node(
                 namespace_id, given["id"], until_terminal=given["until_terminal"] is not False
             )
@@ -177,8 +145,7 @@ class Hub:
             position = self._position(given.get("after"), after, namespace_id)
         if not self._streams or (position and position.seq > self.position):
             await self._tailer.catch_up()
-        key = self._key(text, variables, name, executor, root)
-        stream = self._stream(key, (text, name), topic, executor, root)
+        stream = self._stream(asked, topic)
         if topic.has_words:
             return self._begin(stream, sink, position)
         return await self._begin_with_standing(stream, sink, given["id"])
@@ -186,14 +153,14 @@ class Hub:
     def _begin(self, stream: Stream, sink: Sink, position: EventPosition | None) -> Subscriber:
         if position is None:
             subscriber = stream.join(sink, self.position)
-            stream.begin(subscriber, is_new=True)
+            stream.catching_up.begin(subscriber, is_new=True)
             return subscriber
         subscriber = stream.join(sink, position.seq)
         is_apart = self._tailer.epochs.parts_from(position.epoch, position.seq)
         if is_apart or position.seq > self.position:
-            stream.reset(subscriber, ResetReason.DIVERGED)
+            stream.catching_up.reset(subscriber, ResetReason.DIVERGED)
         else:
-            stream.begin(subscriber, is_new=False)
+            stream.catching_up.begin(subscriber, is_new=False)
         return subscriber
 
     async def _begin_with_standing(self, stream: Stream, sink: Sink, id: str) -> Subscriber:
@@ -213,7 +180,7 @@ class Hub:
             )
             if standing is None:
                 raise BadUserInput(f"id: nothing here has the id {shortened(id)!r}")
-            await stream.begin_with(subscriber, standing)
+            await stream.catching_up.begin_with(subscriber, standing)
         except BaseException:
             subscriber.stop()
             raise
@@ -236,83 +203,27 @@ class Hub:
             given.require(namespace_id)
         return given
 
-    # ---- streams ------------------------------------------------------------------------------
-
-    def _key(
-        self,
-        text: str,
-        variables: dict[str, Any],
-        name: str | None,
-        executor: PlanExecutor,
-        root: Root,
-    ) -> tuple[object, ...]:
-        """Return what two subscriptions have in common if the same messages are for both."""
-        used = self._variables.find((text, name))
-        if used is None:
-            used = _variables_of(executor, root)
-            self._variables.keep((text, name), used)
-        given = {each: variables[each] for each in used if each in variables}
-        caller: Caller = executor.context_value.caller
-        written = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
-        return (text, name, written, caller.namespace_id, caller.permissions)
-
-    def _stream(
-        self,
-        key: tuple[object, ...],
-        document: tuple[str, str | None],
-        topic: Topic,
-        executor: PlanExecutor,
-        root: Root,
-    ) -> Stream:
-        """Return the stream of a key; where the messages depend on the caller, one of the caller's.
+    def _stream(self, asked: Asked, topic: Topic) -> Stream:
+        """Return the stream of what is asked for.
 
         Raises:
             BadUserInput, GraphQLError: an argument of what is read for each event.
         """
-        caller: Caller = executor.context_value.caller
-        personal = (*key, caller.key_id, caller.namespaces)
-        is_personal = self._personal.find(document) is not None
-        stream = self._streams.get(personal if is_personal else key)
+        key = self._sharing.key(asked)
+        stream = self._streams.find(key)
         if stream is not None:
             return stream
+        executor = asked.executor
         executor.context_value = anonymous(executor.context_value)
-        encoder = Encoder(executor, root, self._tell_errors)
+        encoder = Encoder(executor, asked.root, self._tell_errors)
         if encoder.is_personal:
-            self._personal.keep(document, True)
-            key = personal
-        stream = self._streams[key] = Stream(self, key, topic, encoder)
-        place = self._places.setdefault(topic.namespace_id, _Place())
-        for node_id in topic.wanted.node_id or ():
-            place.by_node[node_id][stream] = None
-        if topic.wanted.node_id is None:
-            place.others[stream] = None
+            self._sharing.note_personal(asked)
+            key = self._sharing.key(asked)
+        stream = Stream(self._streams, self._log, key, topic, encoder)
+        self._streams.add(stream)
         return stream
 
-    def end(self, stream: Stream) -> None:
-        """Forget a stream that nobody follows any more."""
-        if self._streams.get(stream.key) is not stream:
-            return
-        del self._streams[stream.key]
-        self._kept_bytes -= stream.kept_bytes
-        place = self._places[stream.topic.namespace_id]
-        place.others.pop(stream, None)
-        for node_id in stream.topic.wanted.node_id or ():
-            of_node = place.by_node[node_id]
-            of_node.pop(stream, None)
-            if not of_node:
-                del place.by_node[node_id]
-        if not place.others and not place.by_node:
-            del self._places[stream.topic.namespace_id]
-        if not self._streams:
-            self.pages.clear()
-
-    def keep(self, size: int) -> None:
-        """Count what a stream keeps; where it is too much in all, each forgets the older half."""
-        self._kept_bytes += size
-        while self._kept_bytes > self._most_bytes:
-            self._kept_bytes -= sum(each.forget_half() for each in self._streams.values())
-
-    # ---- the log ------------------------------------------------------------------------------
+    # ---- what happens -------------------------------------------------------------------------
 
     @property
     def position(self) -> int:
@@ -342,64 +253,15 @@ class Hub:
     def take(self, records: Sequence[asyncpg.Record]) -> None:
         """Give each event to the streams that it fits."""
         for record in records:
-            place = self._places.get(record["namespace_id"])
-            if place is None:
-                continue
-            streams: Iterable[Stream] = place.others
-            of_node = place.by_node.get(record["node_id"])
-            if of_node:
-                streams = (*streams, *of_node)
+            namespace_id = record["namespace_id"]
             event: Event | None = None
-            for stream in streams:
+            for stream in self._streams.about(namespace_id, record["node_id"]):
                 if event is None:
-                    event = Event.of(record, self.cursor(record["namespace_id"], record["seq"]))
+                    event = Event.of(record, self._log.cursor(namespace_id, record["seq"]))
                 if stream.topic.fits(event):
                     stream.push(event)
 
     def fail_all(self, error: GatewayError) -> None:
         """Tell everybody that it cannot go on."""
-        for stream in list(self._streams.values()):
+        for stream in self._streams:
             stream.fail(error)
-
-    def cursor(self, namespace_id: str, seq: int) -> EventCursor:
-        """Return the cursor of a place."""
-        return self._cursors.write(namespace_id, self._tailer.epochs.of(seq), seq)
-
-    async def read_page(self, topic: Topic, *, after: int, until: int) -> LogPage:
-        """Return what fits of the log after a place; the database is asked again for a while.
-
-        Raises:
-            Unavailable: it gives no answer, or not of the epoch that is known here.
-        """
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + PATIENCE_S
-        while True:
-            try:
-                async with self._reads:
-                    page = await self._log.page(
-                        topic.namespace_id,
-                        topic.wanted,
-                        self._tailer.epochs,
-                        after=after,
-                        until=until,
-                        most=PAGE_EVENTS,
-                    )
-                if page.epoch == self._tailer.epochs.newest:
-                    return page
-                failure = Unavailable("the database was set back; resume")
-            except Unavailable as error:
-                failure = error
-            if loop.time() > give_up_at:
-                raise failure
-            await asyncio.sleep(RETRY_AFTER_S)
-
-
-def _variables_of(executor: PlanExecutor, root: Root) -> frozenset[str]:
-    """Return the names of the variables that messages depend on: not that of the place alone."""
-    fragments = {name: each.definition for name, each in executor.fragments.items()}
-    nodes = [each.node for each in root.details]
-    arguments = [
-        each for node in nodes for each in node.arguments or () if each.name.value != "after"
-    ]
-    selections = [node.selection_set for node in nodes if node.selection_set]
-    return used_variables([*arguments, *selections], fragments)

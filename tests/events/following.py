@@ -275,8 +275,8 @@ class Gateway:
 
     def what_is_left(self) -> tuple[int, int, int, int]:
         """Return how many streams, places, bytes and pages the hub has."""
-        hub = self.hub
-        return len(hub._streams), len(hub._places), hub._kept_bytes, hub.pages.size()
+        streams = self.hub._streams
+        return len(streams), len(streams._places), streams._kept_bytes, streams.pages.size()
 
 
 def caller_in(namespace_id: str, *permissions: Permission) -> Caller:

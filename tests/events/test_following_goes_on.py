@@ -17,11 +17,12 @@ from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import open_state
 from gateway.errors import GatewayError, Unavailable
-from gateway.events import hub, stream, tailer
+from gateway.events import known_log, tailer
 from gateway.events.encoding import Encoder
 from gateway.events.following import Message
 from gateway.events.log import LogReader
 from gateway.events.sequencer import Sequencer
+from gateway.events.streams import making
 from gateway.planner.reader import Reader
 from tests.conftest import lent_folder
 from tests.events.following import Gateway, Sink, gateway_on
@@ -172,7 +173,7 @@ async def test_a_replay_that_fails_is_told(
 async def test_reading_again_is_tried_for_a_while(
     gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch, is_for_good: bool
 ) -> None:
-    for module in (hub, stream):
+    for module in (known_log, making):
         monkeypatch.setattr(module, "RETRY_AFTER_S", 0)
         monkeypatch.setattr(module, "PATIENCE_S", 0.1 if is_for_good else 60)
     start = await gateway.follow()

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
-from gateway.events import stream
 from gateway.events.log import LogPage, LogReader
+from gateway.events.streams import audience, entries, stream
 from tests.events.following import Gateway, Sink, gateway_on
 from tests.events.test_messages import OPERATIONS
 from tests.events.world import OBJECTS, World
@@ -58,8 +58,8 @@ def has_events(sink: Sink, count: int) -> bool:
 async def test_many_that_stall_at_random_get_what_the_others_get(
     small_gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "PORTION_BYTES", 2_000)
-    monkeypatch.setattr(stream, "MOST_WRITES", 3)
+    monkeypatch.setattr(entries, "PORTION_BYTES", 2_000)
+    monkeypatch.setattr(audience, "MOST_WRITES", 3)
     random = Random(1)  # noqa: S311
     fast = await small_gateway.follow()
     slow = [await small_gateway.follow(sink=Sink(takes=random.randrange(2, 9))) for _ in range(20)]
@@ -91,8 +91,8 @@ async def test_whoever_is_slow_holds_up_nobody(gateway: Gateway, world: World) -
 async def test_who_is_too_far_behind_is_told_to_come_again(
     gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "MOST_BEHIND", 5)
-    monkeypatch.setattr(stream, "MOST_EVENTS", 2)
+    monkeypatch.setattr(audience, "MOST_BEHIND", 5)
+    monkeypatch.setattr(entries, "MOST_EVENTS", 2)
     stalled = await gateway.follow(sink=Sink(takes=2))
     replaying = await gateway.follow(variables={"after": stalled.last_cursor}, sink=Sink(takes=1))
     await world.touch_now(*OBJECTS)
@@ -110,7 +110,7 @@ async def test_who_is_too_far_behind_is_told_to_come_again(
 async def test_a_portion_is_no_larger_than_one_write(
     gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "PORTION_BYTES", 1_000)
+    monkeypatch.setattr(entries, "PORTION_BYTES", 1_000)
     sink = await gateway.follow()
 
     await world.touch_now(*MANY)
@@ -141,7 +141,7 @@ async def test_a_stream_that_falls_behind_reads_the_log(
 ) -> None:
     """Its events come faster than it can read what they need."""
     monkeypatch.setattr(stream, "MOST_PENDING", 20)
-    monkeypatch.setattr(stream, "MOST_EVENTS", 7)
+    monkeypatch.setattr(entries, "MOST_EVENTS", 7)
     plain = await gateway.follow()
     sink = await gateway.follow(
         "subscription { statusChanged { ... on StatusEvent { nodeId version node { id } } } }"
