@@ -84,6 +84,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--random-seed", type=int, default=1, help="the seed of the random documents")
     parser.addoption(
+        "--schemathesis-examples",
+        type=int,
+        default=4,
+        help="how often schemathesis asks for each field (a nightly run: 300)",
+    )
+    parser.addoption(
         "--tenant-steps",
         type=int,
         default=150,

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import dev
+from tests.programs import Ended, run_program
 
 NPM = dev.ROOT / "tests" / "npm"
-# A machine that has other things to do; nothing ever takes so long unless it hangs.
-DEADLINE_S = 120
-
-
-class Ended(NamedTuple):
-    status: int
-    output: str
 
 
 @pytest.fixture
@@ -47,19 +39,5 @@ async def run_node(
     variables: Mapping[str, str] | None = None,
     folder: Path = NPM,
 ) -> Ended:
-    """Run a program while this process goes on serving it."""
-    process = await asyncio.create_subprocess_exec(
-        node,
-        *arguments,
-        cwd=folder,
-        env=os.environ | dict(variables or {}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    reading = asyncio.create_task(process.communicate())
-    _, unfinished = await asyncio.wait([reading], timeout=DEADLINE_S)
-    if unfinished:
-        process.kill()
-    output, _ = await reading
-    assert process.returncode is not None
-    return Ended(process.returncode, output.decode())
+    """Run a program of npm while this process goes on serving it."""
+    return await run_program(node, *arguments, folder=folder, variables=variables)
