@@ -184,11 +184,19 @@ class Database:
         # What was told as UNAVAILABLE, by what was missing.
         self.outages: Counter[str] = Counter()
         self.is_silent = False
+        self._own: set[asyncpg.Connection] = set()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether somebody has a connection, of the pool or beside it."""
+        return bool(self._own or self.lender.used())
 
     def give_up(self) -> None:
         """End all connections, whatever they wait for; refuse everything while ``is_silent``."""
         self.is_silent = True
         self.lender.give_up()
+        for connection in self._own:
+            _terminate(connection)
 
     @asynccontextmanager
     async def transaction(
@@ -261,6 +269,8 @@ class Database:
             connection = await self._connect(settings)
         except ANY_FAILURE as error:
             raise Unavailable(f"cannot connect to the database: {error}") from error
+        connection.add_query_logger(self._note_answer)
+        self._own.add(connection)
         try:
             yield connection
         except BaseException as error:
@@ -268,7 +278,13 @@ class Database:
                 raise Unavailable("the database gives no answer; try again") from error
             raise
         finally:
+            self._own.discard(connection)
             _terminate(connection)  # whatever it holds is free at once, also if nobody answers
+
+    def _note_answer(self, query: asyncpg.connection.LoggedQuery) -> None:
+        """Count it as a sign of life, and no more: what is asked so is asked all the time."""
+        if query.exception is None:
+            self.statements.answered += 1
 
     async def value(self, sql: str, arguments: Sequence[Any]) -> Any:
         """Return the one value of a statement that is a transaction of its own.

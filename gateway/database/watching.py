@@ -49,7 +49,7 @@ class Watch:
                     if await self._is_alive():
                         logger.warning("the database answers again")
                         database.is_silent = False
-                elif not database.lender.used() or database.statements.answered != answered:
+                elif not database.is_used or database.statements.answered != answered:
                     answered = database.statements.answered
                 elif not await self._is_alive():
                     logger.error("the database is silent; requests are refused until it answers")

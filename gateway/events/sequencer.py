@@ -69,6 +69,8 @@ class Sequencer:
             try:
                 async with self._database.own_connection(**_SETTINGS) as connection:
                     await connection.execute(_BE_DURABLE)
+                    if not is_well:
+                        logger.warning("events can be sequenced here again")
                     is_well = True
                     await self._stand(connection)
                     await self._lead(connection)

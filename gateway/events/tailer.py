@@ -23,6 +23,7 @@ CHANNEL = "events"
 LOOK_EVERY_S = 0.25
 MOST_EVENTS = 1000
 RETRY_AFTER_S = 0.2
+LONGEST_RETRY_S = 1.0
 # Who follows and hears nothing for so long cannot know that nothing happens.
 PATIENCE_S = 5.0
 
@@ -68,6 +69,8 @@ class Tailer:
         self._woken = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._is_known = False
+        self._retry_after_s = RETRY_AFTER_S
+        self._is_lost = False
         self.position = 0
         self.epochs = Epochs()
         self.delay_s = 0.0
@@ -117,8 +120,11 @@ class Tailer:
                     while True:
                         await self._look(connection, patience)
             except Unavailable as error:
-                logger.warning("the log of events is not followed: %s", error)
-                await asyncio.sleep(RETRY_AFTER_S)
+                if not self._is_lost:  # once for each outage
+                    logger.warning("the log of events is not followed: %s", error)
+                    self._is_lost, self._retry_after_s = True, RETRY_AFTER_S
+                await asyncio.sleep(self._retry_after_s)
+                self._retry_after_s = min(2 * self._retry_after_s, LONGEST_RETRY_S)
 
     async def _look(self, connection: asyncpg.Connection, patience: asyncio.Timeout) -> None:
         """Read what is new, tell of it, and wait until there may be more."""
@@ -130,6 +136,9 @@ class Tailer:
             self._waiting = waiting + self._waiting
             raise
         patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
+        if self._is_lost:
+            logger.warning("the log of events is followed again")
+            self._is_lost = False
         if not is_end:
             self._waiting = waiting + self._waiting
             await asyncio.sleep(0)

@@ -98,6 +98,40 @@ async def test_an_outage_ends_subscriptions_which_resume(
     assert again.seen == [(OBJECTS[1], 2)]
 
 
+async def test_an_outage_is_told_once_and_so_is_its_end(
+    gateway: Gateway,
+    world: World,
+    superuser: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = await gateway.follow()
+    connect = gateway.database._connect
+    attempts = 0
+
+    async def refuse(_: object) -> asyncpg.Connection:
+        nonlocal attempts
+        attempts += 1
+        raise OSError("no route")
+
+    async def are_many() -> bool:
+        return attempts > 3
+
+    monkeypatch.setattr(tailer, "RETRY_AFTER_S", 0)
+    monkeypatch.setattr(tailer, "PATIENCE_S", 60)
+    monkeypatch.setattr(gateway.database, "_connect", refuse)
+    await superuser.execute(KILL, "lineage-gateway tailer")
+    await until(are_many)
+    monkeypatch.setattr(gateway.database, "_connect", connect)
+    await world.touch_now(OBJECTS[1])
+    await sink.until_events(1)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the log of events is not followed: the database gives no answer; try again",
+        "the log of events is followed again",
+    ]
+
+
 async def test_a_hole_in_the_log_is_an_alarm_and_never_skipped(
     gateway: Gateway,
     world: World,

@@ -196,6 +196,7 @@ async def test_tells_of_an_outage_once(
 ) -> None:
     monkeypatch.setattr(sequencer, "RETRY_AFTER_S", 0)
     attempts = 0
+    connect = database._connect
 
     async def refuse(_: object) -> asyncpg.Connection:
         nonlocal attempts
@@ -206,11 +207,15 @@ async def test_tells_of_an_outage_once(
         return attempts > 3
 
     monkeypatch.setattr(database, "_connect", refuse)
-    async with running(Sequencer(database, retention_days=7)):
+    one = Sequencer(database, retention_days=7)
+    async with running(one):
         await until(are_many)
+        monkeypatch.setattr(database, "_connect", connect)
+        await until_leading(one)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "no events are sequenced here: cannot connect to the database: no route"
+        "no events are sequenced here: cannot connect to the database: no route",
+        "events can be sequenced here again",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from gateway.database.pool import open_database
+from gateway.database.watching import watched
+from gateway.errors import Unavailable
 from gateway.namespaces.key_secrets import new_secret
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET, FREE_SCHEMA
@@ -41,6 +45,7 @@ class Served:
 def served() -> Iterator[Served]:
     with lent_folder() as folder, elsewhere(folder) as database:
         variables = {"GATEWAY_DATABASE_URL": database.url, "GATEWAY_DATABASE_POOL_SIZE": "3"}
+        variables["GATEWAY_METRICS"] = "on"
         key = prepared(variables, "admin")
         with serving(folder / "state", variables=variables) as gateway:
             yield Served(gateway, database, key)
@@ -109,6 +114,38 @@ def test_a_statement_that_takes_long_is_no_outage(served: Served) -> None:
         time.sleep(4)  # longer than a silence may be
         assert not any(each.done() for each in waiting)
     assert {each.result().status for each in waiting} == {200}
+
+
+async def test_who_has_a_connection_beside_the_pool_is_told_too(served: Served) -> None:
+    url = served.database.url
+    async with (
+        asyncio.timeout(SOON_S),
+        open_database(url) as database,
+        watched(database, url),
+    ):
+
+        async def ask() -> None:
+            async with database.own_connection() as connection:
+                with served.database.frozen():
+                    await connection.fetchval("SELECT 1")
+
+        with pytest.raises(Unavailable):
+            await ask()
+
+
+def test_who_sequences_lets_go_and_begins_anew(served: Served) -> None:
+    until(lambda: is_leading(served), "events are sequenced")
+    with served.database.frozen():
+        begun = time.monotonic()
+        until(lambda: not is_leading(served), "the sequencer is given up")
+        elapsed = time.monotonic() - begun
+
+    assert elapsed < SOON_S
+    until(lambda: is_leading(served), "events are sequenced again")
+
+
+def is_leading(served: Served) -> bool:
+    return b"\ngateway_events_leader 1.0" in served.gateway.get("/metrics").body
 
 
 def assert_goes_on(served: Served) -> None:
