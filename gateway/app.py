@@ -15,13 +15,12 @@ from gateway.database.pool import Database
 from gateway.events.following import Follows
 from gateway.http.blobs import blob_routes
 from gateway.http.bodies import expect_bodies
-from gateway.http.headers import harden
+from gateway.http.front import FRONT, Front
+from gateway.http.headers import Headers
 from gateway.http.health import health_routes
 from gateway.http.live.open_connections import OpenConnections
 from gateway.http.live.rules import LiveRules
 from gateway.http.metrics import metrics_route
-from gateway.http.origins import allow_origins
-from gateway.http.request_ids import give_ids
 from gateway.http.view import View
 from gateway.observing.metrics import Metrics
 from gateway.parts import Parts
@@ -68,16 +67,20 @@ def make_app(
     app[MAKE_CONTEXT] = parts.make_context
 
     bodies = expect_bodies(app)
-    app.router.add_route("*", GRAPHQL, View(parts.live, bodies).answer)
+    headers = Headers(
+        is_https=settings.public_url.startswith("https://"),
+        endpoint=GRAPHQL,
+        origins=parts.origins,
+    )
+    headers.add_to_all(app)
+    app[FRONT] = Front(GRAPHQL, View(parts.live, bodies, headers).answer)
+    app.router.add_route("*", GRAPHQL, app[FRONT].route)
     app.router.add_get("/", _to_graphiql)
     if isinstance(blobs, LocalBlobStore):  # others serve their links themselves
         app.add_routes(blob_routes(blobs, bodies))
     app.add_routes(health_routes(readiness(database, parts.blobs), dispensable=["blobs"]))
     if settings.metrics == "on":
         app.add_routes([metrics_route(parts.metrics)])
-    harden(app, is_https=settings.public_url.startswith("https://"))
-    allow_origins(app, GRAPHQL, parts.origins)
-    give_ids(app)
 
     async def prepare(_: web.Application) -> None:
         await parts.prepare()

@@ -30,6 +30,7 @@ from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, open_state
 from gateway.database.watching import watched
+from gateway.http.front import FRONT, FrontRunner
 from gateway.http.metrics import metrics_app
 from gateway.namespaces.first_key import ensure_default
 from gateway.observing import logs
@@ -280,7 +281,8 @@ async def _warn_of_superuser(database: Database) -> None:
 @asynccontextmanager
 async def _serving(app: web.Application, listening: socket.socket) -> AsyncIterator[None]:
     """Accept requests; at the end let those that run finish."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
+    kind = FrontRunner if FRONT in app else web.AppRunner
+    runner = kind(app, access_log=None, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from aiohttp.hdrs import ACCEPT
+from multidict import MultiMapping
+
 JSON = "application/json; charset=utf-8"
 # By this type a client sees from the status whether a request was executed; see `answers`.
 RESPONSE_JSON = "application/graphql-response+json; charset=utf-8"
@@ -14,6 +17,12 @@ EVENTS = "text/event-stream; charset=utf-8"
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _NAMES = ("application/json", "application/graphql-response+json")
 _UTF8 = ("utf-8", "utf8")
+
+
+def accept_of(headers: MultiMapping[str]) -> str:
+    """Return the ``Accept`` of a request, empty if it has none."""
+    accepts = headers.getall(ACCEPT, ())
+    return accepts[0] if len(accepts) == 1 else ", ".join(accepts)
 
 
 @lru_cache(256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from gateway.http.headers import harden
+from gateway.http.headers import Headers
 from gateway.observing.metrics import Metrics
 
 METRICS = "/metrics"
@@ -20,5 +20,5 @@ def metrics_app(metrics: Metrics) -> web.Application:
     """Return an application that has this route and no other."""
     app = web.Application()
     app.add_routes([metrics_route(metrics)])
-    harden(app)
+    Headers().add_to_all(app)
     return app

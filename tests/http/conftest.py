@@ -17,6 +17,7 @@ from gateway.app import CONNECTIONS, SCHEMA, make_app
 from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
 from gateway.database.pool import Database
+from gateway.http.front import FrontRunner
 from gateway.http.live.open_connections import OpenConnections
 from gateway.namespaces.first_key import ensure_default
 from gateway.schema import GatewaySchema
@@ -65,7 +66,7 @@ async def served(serving: Serving) -> AsyncIterator[Served]:
 @asynccontextmanager
 async def run(app: web.Application) -> AsyncIterator[str]:
     """Listen as `gateway serve` does; give the address. aiohttp's test server cancels handlers."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = FrontRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -164,6 +164,8 @@ async def test_results_come_with_their_cursors(served: Served, told: Told, metho
         assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert answer.headers["Cache-Control"] == "no-cache"
         assert answer.headers["X-Accel-Buffering"] == "no"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Request-Id"]
         follower = await told.follower()
         assert follower.asked["after"] == "c7"
         assert follower.asked["variables"] == {"n": 1}
