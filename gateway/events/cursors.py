@@ -1,7 +1,7 @@
 """Cursors of events: places in the log that clients keep, and can neither read nor make.
 
 A place is a number among the events of all namespaces, and the epoch in which it was given
-(decision 0012). It is encrypted, so that nobody learns from it how much goes on elsewhere, and it
+(decision 0019). It is encrypted, so that nobody learns from it how much goes on elsewhere, and it
 names its namespace, so that it is of no use in another.
 """
 
@@ -24,7 +24,7 @@ EventCursor = NewType("EventCursor", str)
 _KEY = select(column("key", LargeBinary)).select_from(table("event_cursor_keys"))
 _BLOCK = 16
 _TAG = 6
-_EPOCH = 2
+_EPOCH = 4
 
 
 class EventPosition(NamedTuple):

@@ -143,7 +143,7 @@ class Hub:
         else:
             topic = Topic(namespace_id, Wanted.of(given.get("filter")))
             position = self._position(given.get("after"), after, namespace_id)
-        if not self._streams or (position and position.seq > self.position):
+        if not self._streams or (position and self._is_elsewhere(position)):
             await self._tailer.catch_up()
         stream = self._stream(asked, topic)
         if topic.has_words:
@@ -156,12 +156,16 @@ class Hub:
             stream.catching_up.begin(subscriber, is_new=True)
             return subscriber
         subscriber = stream.join(sink, position.seq)
-        is_apart = self._tailer.epochs.parts_from(position.epoch, position.seq)
-        if is_apart or position.seq > self.position:
+        if self._is_elsewhere(position):
             stream.catching_up.reset(subscriber, ResetReason.DIVERGED)
         else:
             stream.catching_up.begin(subscriber, is_new=False)
         return subscriber
+
+    def _is_elsewhere(self, position: EventPosition) -> bool:
+        """Tell whether a place is not one of the log as far as it is known here."""
+        is_apart = self._tailer.epochs.parts_from(position.epoch, position.seq)
+        return is_apart or position.seq > self.position
 
     async def _begin_with_standing(self, stream: Stream, sink: Sink, id: str) -> Subscriber:
         """Tell of the state now, then of what changes it.
@@ -174,7 +178,6 @@ class Hub:
             standing = await find_standing(
                 self._database,
                 self._cursors,
-                self._tailer.epochs,
                 stream.topic.namespace_id,
                 id,
             )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, column, func, or_, select, table
+from sqlalchemy.sql import ColumnElement
 
 from gateway.database.pool import Database, Transaction
 from gateway.events.cursors import EventCursor, EventCursors
@@ -21,15 +22,29 @@ PAGE_GRID = 256
 SEE_ALL = {"app.events_of": "all"}
 _SEE_ALL = select(func.set_config("app.events_of", "all", True))
 
-_EPOCHS = table("event_epochs", column("epoch", Integer), column("first_seq", BigInteger))
+_EPOCHS = table(
+    "event_epochs",
+    column("epoch", Integer),
+    column("first_seq", BigInteger),
+    column("mark", BigInteger),
+)
 _BATCHES = table("event_batches", column("no", BigInteger), column("last_seq", BigInteger))
 LAST_SEQ = func.coalesce(
     select(_BATCHES.c.last_seq).order_by(_BATCHES.c.no.desc()).limit(1).scalar_subquery(), 0
 )
-_EPOCH = select(func.coalesce(func.max(_EPOCHS.c.epoch), 0)).scalar_subquery()
+_MARK = select(_EPOCHS.c.mark).order_by(_EPOCHS.c.epoch.desc()).limit(1)
+
+
+def epoch_of(seq: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the epoch in which a number was given."""
+    return func.coalesce(_MARK.where(_EPOCHS.c.first_seq <= seq).scalar_subquery(), 0)
+
+
 _FIRST_SEQ = func.coalesce(select(func.min(EventRow.seq)).scalar_subquery(), LAST_SEQ + 1)
 
-_START = select(_EPOCH.label("epoch"), _FIRST_SEQ.label("first_seq"))
+_START = select(
+    func.coalesce(_MARK.scalar_subquery(), 0).label("epoch"), _FIRST_SEQ.label("first_seq")
+)
 
 _COLUMNS = (
     EventRow.seq,
@@ -49,18 +64,19 @@ _COLUMNS = (
 _NEW = ", ".join(each.key for each in _COLUMNS)
 # The epoch comes with the events, of one snapshot: numbers that were given anew are never taken for
 # those that follow. Without events there is one row all the same.
+_NEWEST = "coalesce((SELECT mark FROM event_epochs ORDER BY epoch DESC LIMIT 1), 0) AS epoch"
 READ_NEW = f"""
-SELECT (SELECT coalesce(max(epoch), 0) FROM event_epochs) AS epoch, new.*
+SELECT {_NEWEST}, new.*
 FROM (SELECT) AS one LEFT JOIN LATERAL (
     SELECT {_NEW} FROM event_log WHERE seq > $1 ORDER BY seq LIMIT $2
 ) AS new ON true
 """  # noqa: S608
 
-READ_END = """
-SELECT (SELECT coalesce(max(epoch), 0) FROM event_epochs) AS epoch,
+READ_END = f"""
+SELECT {_NEWEST},
     coalesce((SELECT last_seq FROM event_batches ORDER BY no DESC LIMIT 1), 0) AS last_seq
-"""
-READ_EPOCHS = "SELECT epoch, first_seq FROM event_epochs"
+"""  # noqa: S608
+READ_EPOCHS = "SELECT mark, first_seq FROM event_epochs ORDER BY epoch"
 
 
 class Event:

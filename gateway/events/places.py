@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, column, func, select, table
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import ARRAY, BigInteger
 
 from gateway.context import Context
 from gateway.events.cursors import EventCursor, EventPosition
+from gateway.events.log import LAST_SEQ, epoch_of
 from gateway.events.tables import EventRow
 from gateway.planner.declare import computed, trail
-from gateway.planner.sources import Columns
-
-_EPOCHS = table("event_epochs", column("epoch", Integer), column("first_seq", BigInteger))
-_BATCHES = table("event_batches", column("no", BigInteger), column("last_seq", BigInteger))
-_NEWEST_EPOCH = select(func.coalesce(func.max(_EPOCHS.c.epoch), 0)).scalar_subquery()
-_LAST_SEQ = func.coalesce(
-    select(_BATCHES.c.last_seq).order_by(_BATCHES.c.no.desc()).limit(1).scalar_subquery(), 0
-)
-
-
-def _epoch_of(event: Columns) -> ColumnElement[int]:
-    """Return the epoch in which an event got its number."""
-    found = select(func.max(_EPOCHS.c.epoch)).where(_EPOCHS.c.first_seq <= event.seq)
-    return func.coalesce(found.scalar_subquery(), 0)
 
 
 def _cursors(context: Context, needs: list[dict[str, Any]]) -> list[EventCursor]:
@@ -34,7 +20,7 @@ def _cursors(context: Context, needs: list[dict[str, Any]]) -> list[EventCursor]
 
 def cursor_of_event(description: str) -> Any:
     """Read the cursor of an event, in the log itself."""
-    needs = {"epoch": _epoch_of, "seq": lambda event: event.seq}
+    needs = {"epoch": lambda event: epoch_of(event.seq), "seq": lambda event: event.seq}
     return computed(_cursors, needs=needs, is_sure=True, description=description)
 
 
@@ -43,7 +29,7 @@ def cursor_of_read(description: str) -> Any:
 
     The statement may see some of it already: what was committed, and not yet in the log.
     """
-    needs = {"epoch": lambda _: _NEWEST_EPOCH, "seq": lambda _: _LAST_SEQ}
+    needs = {"epoch": lambda _: epoch_of(LAST_SEQ), "seq": lambda _: LAST_SEQ}
     return computed(_cursors, needs=needs, is_sure=True, description=description)
 
 
@@ -68,6 +54,8 @@ def _place(after: EventPosition | None, namespace_id: str) -> list[int]:
 
 
 def _beyond(seq: str, place: str) -> str:
-    # Numbers from the next epoch on were given anew: what they tell of came after this place.
-    again = f"SELECT min(first_seq) - 1 FROM event_epochs WHERE epoch > ({place})[1]"  # noqa: S608
+    # Numbers from the next epoch on were given anew: what they tell of came after this place. Of an
+    # epoch that is not known here, all of them may have been.
+    epoch = f"SELECT epoch FROM event_epochs WHERE mark = ({place})[1]"  # noqa: S608
+    again = f"SELECT min(first_seq) - 1 FROM event_epochs WHERE epoch > coalesce(({epoch}), 0)"  # noqa: S608
     return f"{seq} > least(({place})[2], ({again}))"

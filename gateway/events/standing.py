@@ -14,8 +14,7 @@ from gateway.database.pool import Database
 from gateway.documents.tables import DocumentRow
 from gateway.enums import EntityKind, EventKind
 from gateway.events.cursors import EventCursors
-from gateway.events.epochs import Epochs
-from gateway.events.log import LAST_SEQ, Event
+from gateway.events.log import LAST_SEQ, Event, epoch_of
 from gateway.objects.tables import ObjectRow
 from gateway.uploads.tables import UploadRow
 
@@ -46,7 +45,8 @@ def _kind(
     }
     nothing = null()
     named = [(nothing if each is None else each).label(name) for name, each in columns.items()]
-    statement = select(row.version, row.updated_at, LAST_SEQ.label("last_seq"), *named).where(
+    place = (LAST_SEQ.label("last_seq"), epoch_of(LAST_SEQ).label("epoch"))
+    statement = select(row.version, row.updated_at, *place, *named).where(
         row.namespace_id == bindparam("namespace_id", type_=Text),
         row.id == bindparam("id", type_=Text),
     )
@@ -71,7 +71,7 @@ _KINDS: Mapping[str, _Kind] = {
 
 
 async def find_standing(
-    database: Database, cursors: EventCursors, epochs: Epochs, namespace_id: str, id: str
+    database: Database, cursors: EventCursors, namespace_id: str, id: str
 ) -> Event | None:
     """Return the state of a node as an event, None if there is no such node.
 
@@ -89,7 +89,7 @@ async def find_standing(
         return None
     seq = found["last_seq"]
     return Event(
-        cursor=cursors.write(namespace_id, epochs.of(seq), seq),
+        cursor=cursors.write(namespace_id, found["epoch"], seq),
         seq=seq,
         kind=kind.kind,
         event=EventKind.STATUS_CHANGED,

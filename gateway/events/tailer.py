@@ -184,7 +184,7 @@ class Tailer:
             _Broken: it is not.
         """
         known, self.epochs = self.epochs, Epochs(map(tuple, await connection.fetch(READ_EPOCHS)))
-        if self.epochs.parts_from(known.newest, self.position):
+        if self.epochs.parts_from(known.of(self.position), self.position):
             raise _Broken(f"events are numbered anew after {self.position}, in another epoch")
 
     def _hear(self, *_: object) -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 
 from gateway.database.pool import Database
-from gateway.events import clearing
-from tests.events.following import ALL, Gateway
+from gateway.errors import Unavailable
+from gateway.events import clearing, tailer
+from tests.events.following import ALL, Gateway, Sink, gateway_on
 from tests.events.world import OBJECTS, ONE, OTHER, World
 
 DROP_LAST = """
     DELETE FROM event_log WHERE seq = (SELECT max(seq) FROM event_log);
     UPDATE event_batches SET last_seq = last_seq - 1;
 """
-NEW_EPOCH = "UPDATE event_epochs SET timeline = '00000000' WHERE epoch = $1"
+NEW_EPOCH = "SELECT open_event_epoch()"
+
+NODE_STATUS = """
+subscription ($id: ID!) {
+  nodeStatus(id: $id) { __typename ... on StatusEvent { cursor nodeId version } }
+}
+"""
 
 
 async def cursor_of(gateway: Gateway, namespace_id: str = ONE) -> str:
@@ -57,14 +66,13 @@ async def test_refuses_what_is_no_cursor(gateway: Gateway, text: str) -> None:
     )
 
 
-async def test_goes_on_across_an_epoch_that_changed_nothing(
-    gateway: Gateway, world: World, superuser: asyncpg.Connection
-) -> None:
+async def test_goes_on_across_an_epoch_that_changed_nothing(gateway: Gateway, world: World) -> None:
     before = await cursor_of(gateway)
     live = await gateway.follow()
     await world.touch_now(OBJECTS[1])
-    await superuser.execute(NEW_EPOCH, 1)
-    assert await world.sql.fetchval("SELECT open_event_epoch()") == 2
+    for _ in range(2):  # in the first nothing happens
+        assert await world.sql.fetchval(NEW_EPOCH) == 2
+        await gateway.hub._tailer.catch_up()
 
     await world.touch_now(OBJECTS[2])
     await live.until_events(2)
@@ -87,8 +95,7 @@ async def test_tells_that_the_database_was_set_back(
 
     async with superuser.transaction():
         await superuser.execute(DROP_LAST)
-        await superuser.execute(NEW_EPOCH, 1)
-        assert await superuser.fetchval("SELECT open_event_epoch()") == 2
+        assert await superuser.fetchval(NEW_EPOCH) == 2
     await live.until(lambda: live.failure)
     await world.touch_now(OBJECTS[3])
 
@@ -104,6 +111,56 @@ async def test_tells_that_the_database_was_set_back(
     after_reset = await gateway.follow(variables={"after": astray.cursors[0]})
     await after_reset.until_events(1)
     assert after_reset.seen == [(OBJECTS[4], 2)]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hubs that look at the log when they are asked, and else never."""
+    monkeypatch.setattr(tailer, "CHANNEL", "silence")
+    monkeypatch.setattr(tailer, "LOOK_EVERY_S", 60)
+    monkeypatch.setattr(tailer, "PATIENCE_S", 60)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_gateway_that_knows_less_than_another_looks_before_it_resets(
+    gateway: Gateway,
+    world: World,
+    superuser: asyncpg.Connection,
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    await world.touch_now(OBJECTS[1])
+    live = await gateway.follow()
+    async with superuser.transaction():
+        await superuser.execute(DROP_LAST)
+        await superuser.execute(NEW_EPOCH)
+    await world.touch_now(OBJECTS[2])
+    async with gateway_on(database, tmp_path) as other:
+        cursor = await cursor_of(other)
+
+    refused = Sink()
+    await gateway.ask(variables={"after": cursor}, sink=refused)
+    again = await gateway.follow(variables={"after": cursor})
+
+    # It was told of what is lost, so all begin anew; nobody is told of a loss that was none.
+    assert isinstance(live.failure, Unavailable)
+    assert isinstance(refused.failure, Unavailable)
+    assert (refused.messages, again.words) == ([], [("StatusCheckpoint", False)])
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_state_has_a_cursor_that_counts_everywhere(
+    gateway: Gateway, world: World, database: Database, tmp_path: Path
+) -> None:
+    await gateway.follow()
+    await world.sql.execute(NEW_EPOCH)
+    await world.touch_now(OBJECTS[1])  # which the gateway has not looked at
+
+    state = await gateway.follow(NODE_STATUS, {"id": OBJECTS[1]})
+
+    async with gateway_on(database, tmp_path) as other:
+        again = await other.follow(variables={"after": state.messages[0]["cursor"]})
+        assert again.words == [("StatusCheckpoint", False)]
 
 
 async def test_tells_of_a_position_that_the_log_never_had(
@@ -122,12 +179,15 @@ async def test_tells_that_events_are_gone(
     gateway: Gateway, world: World, superuser: asyncpg.Connection, database: Database
 ) -> None:
     first = await gateway.follow()
-    await world.touch_now(OBJECTS[1], OBJECTS[2])
+    await world.touch_now(OBJECTS[1])
+    await world.sql.execute(NEW_EPOCH)
+    await world.touch_now(OBJECTS[2])
     await first.until_events(2)
     first.stop()
     await superuser.execute("UPDATE event_batches SET day = day + 9")
     await world.touch_now(OBJECTS[3])
     assert await clearing.drop_old_days(database, -8)
+    await world.sql.execute(NEW_EPOCH)  # which forgets the first
 
     for place, cursor in enumerate(first.cursors):
         again = await gateway.follow(variables={"after": cursor})

@@ -141,9 +141,8 @@ async def test_after_a_failover_it_goes_on_where_numbers_were_given_anew(
     async with client.database.connection() as connection:
         # As if the standby that was promoted had not yet had the last number.
         await connection.execute("""
-            UPDATE event_epochs SET timeline = '00000000';
             INSERT INTO event_epochs (epoch, first_seq, server, timeline, log)
-            SELECT epoch + 1, (SELECT max(last_seq) FROM event_batches), server, '00000001', log
+            SELECT epoch + 1, (SELECT max(last_seq) FROM event_batches), server, timeline, log
             FROM event_epochs ORDER BY epoch DESC LIMIT 1
         """)
 
@@ -153,6 +152,20 @@ async def test_after_a_failover_it_goes_on_where_numbers_were_given_anew(
     assert steps(await history(client, family.object, after=cursors[0])) == [
         ("STATUS_CHANGED", "DRAFT", "QUEUED", 2)
     ]
+
+
+async def test_after_a_place_in_an_epoch_that_is_lost_it_tells_everything(
+    client: Client, family: Family
+) -> None:
+    await move(client, family.object, "QUEUED")
+    every = await history(client, family.object)
+    async with client.database.connection() as connection:
+        # As if another standby had been promoted first, and lost with the epoch that it began.
+        await connection.execute("UPDATE event_epochs SET mark = mark # 1")
+
+    after_lost = await history(client, family.object, after=every[-1]["cursor"])
+
+    assert steps(after_lost) == steps(every)
 
 
 @pytest.mark.parametrize(

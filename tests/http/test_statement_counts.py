@@ -93,8 +93,8 @@ _BESIDE = (
     "SELECT drop_event_days(",
     "SELECT open_event_epoch(",
     "SELECT pg_try_advisory_lock(",
-    "SELECT (SELECT coalesce(max(epoch)",
-    "SELECT epoch, first_seq FROM event_epochs",
+    "SELECT coalesce((SELECT mark FROM event_epochs",
+    "SELECT mark, first_seq FROM event_epochs",
     "SELECT set_config(",
     "LISTEN ",
     # Of transactions, which no read has.

@@ -31,16 +31,17 @@ SELECT CASE WHEN set_config('app.namespace_id', $1::text, true) IS NOT NULL THEN
           WHERE uploads_7.namespace_id = $1::text AND uploads_7.id = event_log_2.node_id
         )
         END, 'null')
-      || ',"@cursor.epoch":' || coalesce(CAST(coalesce((SELECT max(event_epochs.epoch) AS max_1
+      || ',"@cursor.epoch":' || coalesce(CAST(coalesce((SELECT event_epochs.mark
         FROM event_epochs
-        WHERE event_epochs.first_seq <= event_log_2.seq), 0) AS text), 'null')
+        WHERE event_epochs.first_seq <= event_log_2.seq ORDER BY event_epochs.epoch DESC
+        LIMIT 1), 0) AS text), 'null')
       || ',"@cursor.seq":' || coalesce(CAST(event_log_2.seq AS text), 'null') || '}',
       ',' ORDER BY event_log_2.seq
     ), '') || ']'
     FROM (
       SELECT *
       FROM event_log AS event_log_2
-      WHERE event_log_2.namespace_id = $1::text AND event_log_2.node_id = objects_1.id AND event_log_2.seq > least(($2::bigint[])[2], (SELECT min(first_seq) - 1 FROM event_epochs WHERE epoch > ($2::bigint[])[1]))
+      WHERE event_log_2.namespace_id = $1::text AND event_log_2.node_id = objects_1.id AND event_log_2.seq > least(($2::bigint[])[2], (SELECT min(first_seq) - 1 FROM event_epochs WHERE epoch > coalesce((SELECT epoch FROM event_epochs WHERE mark = ($2::bigint[])[1]), 0)))
       ORDER BY event_log_2.seq LIMIT $3::integer
     ) AS event_log_2
   ) || '}'
