@@ -115,7 +115,7 @@ def _set_up_logging(settings: Settings) -> None:
     )
     # While the database is away it repeats itself every few seconds, each time with a traceback.
     logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
-    logging.getLogger("aiohttp.server").addFilter(_junk_in_one_line)
+    logging.getLogger("aiohttp.server").addFilter(_junk_aside)
     # It warns of each socket with another subprotocol, and the client is told that already.
     logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 
@@ -127,10 +127,15 @@ def _in_one_line(record: logging.LogRecord) -> bool:
     return True
 
 
-def _junk_in_one_line(record: logging.LogRecord) -> bool:
-    """Shorten what is said of requests that are no HTTP; a fault keeps its traceback."""
-    junk = record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)
-    return _in_one_line(record) if junk else True
+def _junk_aside(record: logging.LogRecord) -> bool:
+    """Tell of requests that are no HTTP to those alone who want to know all, each in a line.
+
+    Anybody can send them, as many as they like. A fault keeps its traceback.
+    """
+    if not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)):
+        return True
+    record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return logging.getLogger("gateway").isEnabledFor(logging.INFO) and _in_one_line(record)
 
 
 def _leave(*_: object) -> NoReturn:

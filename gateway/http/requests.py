@@ -50,6 +50,19 @@ def at_hand(request: web.BaseRequest) -> bytes:
     return body
 
 
+async def awaited(request: web.Request) -> bytes:
+    """Return a body that is on its way.
+
+    Raises:
+        Refused: The connection is lost.
+        HTTPRequestEntityTooLarge, RequestPayloadError: As ``at_hand`` does.
+    """
+    try:
+        return await request.read()
+    except ConnectionError as error:  # nobody is left to hear it, and nothing of ours has failed
+        raise Refused("the connection was lost before the body was whole") from error
+
+
 def read_body(body: bytes) -> Asked:
     """Return what the body of a POST asks for.
 

@@ -26,7 +26,7 @@ from gateway.http.headers import CONTENT_SECURITY_POLICY, Headers
 from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS, JSON, accept_of, answer_type, wants_events
 from gateway.http.page import policy_of
-from gateway.http.requests import Asked, at_hand, check_body_type, read_body, read_url
+from gateway.http.requests import Asked, at_hand, awaited, check_body_type, read_body, read_url
 from gateway.http.sockets.opening import serve_socket, wants_socket
 from gateway.observing import notes
 from gateway.planner.outcome import Outcome
@@ -115,7 +115,7 @@ class View:
             asked = read_body(at_hand(request))
         else:
             with self._bodies.expected(request):
-                asked = read_body(await request.read())
+                asked = read_body(await awaited(request))
         text = self._parts.persisted.text_of(asked.query, asked.extensions)
         if not text:
             raise Refused("query is missing; it has to be a document of GraphQL")
