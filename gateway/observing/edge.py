@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.observing import notes
@@ -11,6 +12,9 @@ from gateway.observing.requests import Requests
 
 if TYPE_CHECKING:  # its packages may be missing
     from gateway.observing.tracing import Tracing
+
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Edge:
@@ -33,6 +37,10 @@ class Edge:
         """
         if self._tracing is not None and (noted := notes.current()):
             self._tracing.begin(noted, headers)
+
+    def parent_in(self, payload: Mapping[str, object] | None) -> Mapping[str, str]:
+        """Return of a socket's ``connection_init`` the headers that its operations begin with."""
+        return self._tracing.parent_in(payload) if self._tracing and payload else _NO_HEADERS
 
     def ended(self) -> None:
         """Take note that its answer is known."""

@@ -8,6 +8,7 @@ no value in them: neither of variables nor of documents, nor keys of blobs.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,7 @@ from gateway.observing import notes
 from gateway.observing.notes import ANONYMOUS, NO_OPERATION, OK, Notes
 from gateway.observing.statements import plan_key, shown
 
+_MOST_PARENT_CHARACTERS = 512  # that every tracestate may have; a traceparent has 55
 FLUSH_S = 3.0  # at the end, for a collector that is slow or gone
 
 # What whoever runs the gateway has to look at; the other codes are answers to what was asked.
@@ -51,6 +53,17 @@ class Tracing:
         context = span.get_span_context()
         noted.trace = f"{context.trace_id:032x}", f"{context.span_id:016x}"
         noted.span = span if span.is_recording() else None
+
+    def parent_in(self, payload: Mapping[str, object]) -> dict[str, str]:
+        """Return what names a trace in the payload with which a socket begins.
+
+        It is kept as long as the socket, so nothing longer is.
+        """
+        return {
+            name: value
+            for name in self._propagator.fields
+            if isinstance(value := payload.get(name), str) and len(value) <= _MOST_PARENT_CHARACTERS
+        }
 
     def end(self, noted: Notes) -> None:
         """End the span of a request."""
@@ -120,6 +133,8 @@ def open_tracing(environment: Mapping[str, str] = os.environ) -> Iterator[Tracin
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
     resource = Resource.create({} if is_named else {SERVICE_NAME: "lineage-gateway"})
+    # It warns of each traceparent and tracestate that is none, and clients send what they like.
+    logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     try:

@@ -149,6 +149,51 @@ async def test_goes_on_in_the_trace_of_the_client(database: Database, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ({"traceparent": PARENT}, {}),
+        ({"traceparent": PARENT, "tracestate": "a=1"}, {"a": "1"}),
+        ({"traceparent": PARENT, "tracestate": ["a=1"]}, {}),
+        ({"traceparent": PARENT.replace("00-", "ff-", 1)}, None),
+        ({"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"}, None),
+        ({"traceparent": PARENT, "tracestate": f"a={'x' * 255},b={'x' * 255}"}, {}),
+        ({"traceparent": PARENT + "-" + "x" * 500}, None),
+        ({"traceparent": {"version": 0}}, None),
+        ({"traceparent": None}, None),
+        ({}, None),
+    ],
+)
+async def test_operations_on_a_socket_go_on_in_the_trace_of_the_client(
+    database: Database, tmp_path: Path, given: dict[str, Any], state: dict[str, str] | None
+) -> None:
+    traces = Traces()
+    async with (
+        traces(database, tmp_path) as served,
+        served.session.ws_connect(
+            f"{served.url}/graphql", protocols=["graphql-transport-ws"]
+        ) as socket,
+    ):
+        await socket.send_json({"type": "connection_init", "payload": served.headers | given})
+        assert (await socket.receive_json())["type"] == "connection_ack"
+        for id in ("1", "2"):
+            payload = {"query": "{ viewer { namespace { id } } }"}
+            await socket.send_json({"type": "subscribe", "id": id, "payload": payload})
+            assert (await socket.receive_json())["type"] == "next"
+            assert (await socket.receive_json())["type"] == "complete"
+    operations = [each for each in traces.take() if each.name == "query"]
+
+    assert len(operations) == 2
+    for each in operations:
+        if state is None:
+            assert each.parent is None
+        else:
+            assert each.parent is not None
+            assert f"{each.parent.trace_id:032x}" == PARENT.split("-")[1]
+            assert f"{each.parent.span_id:016x}" == PARENT.split("-")[2]
+            assert dict(each.parent.trace_state) == state
+
+
+@pytest.mark.parametrize(
     ("query", "headers", "code", "status"),
     [
         ("{", {}, "GRAPHQL_PARSE_FAILED", StatusCode.UNSET),

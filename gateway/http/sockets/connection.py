@@ -190,7 +190,8 @@ class Connection:
             logger.exception("a socket could not be let in")
             self.close(FAULT)
         else:
-            self._client = Client(caller, use, self._address, reports_cost)
+            trace = self.parts.edge.parent_in(message.payload)
+            self._client = Client(caller, use, self._address, reports_cost, trace)
             self.write(frames.ACK)
 
     def _start(self, message: Subscribe) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphql import GraphQLError, OperationType
@@ -30,12 +30,18 @@ _TAKEN = frozenset({RequestedType.QUERY, RequestedType.MUTATION})
 
 
 class Client(NamedTuple):
-    """Who has been let in on a socket; ``reports_cost``: answers say what they cost."""
+    """Who has been let in on a socket.
+
+    Args:
+        reports_cost: Answers say what they cost.
+        trace: The headers that name the trace of which its operations are parts.
+    """
 
     caller: Caller
     use: KeyUse
     address: str
     reports_cost: bool
+    trace: Mapping[str, str]
 
 
 class Operation:
@@ -129,7 +135,7 @@ class Operation:
     async def _run(self, asked: Asked) -> None:
         parts = self._connection.parts
         notes.begin()
-        parts.edge.begun({})
+        parts.edge.begun(self._client.trace)
         try:
             text = parts.persisted.text_of(asked.query, asked.extensions)
             if not text:
