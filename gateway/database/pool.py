@@ -78,7 +78,7 @@ class Transaction:
         self._connection = connection
         self._namespace_id = namespace_id
         self._begin: str | None = begin  # sent with the first statement, or just before it
-        self.is_over = False  # run_alone has committed it
+        self.is_over = False  # value_alone has committed it
 
     @property
     def is_begun(self) -> bool:
@@ -127,24 +127,22 @@ class Transaction:
             await self.run_script()
         await self._connection.executemany(sql.sql, [sql.arguments(each) for each in values])
 
-    async def run_alone(self, statement: ClauseElement, /, **values: Any) -> int:
-        """Run a statement that is all of the transaction, and commits by itself.
+    async def value_alone(self, statement: ClauseElement, /, **values: Any) -> Any:
+        """Run a statement that is all of the transaction, and commits by itself; return its value.
 
-        It takes one message instead of three, and has to set the namespace. Where it touches no
-        row, the transaction may still begin; else nothing more can be run in it.
-
-        Returns:
-            How many rows it touched.
+        It takes one message instead of three, and has to set the namespace. Where it returns None
+        it must have changed nothing, and the transaction may still begin; else nothing more can be
+        run in it.
         """
         if self._begin is None:
             raise RuntimeError("something was run in this transaction before")
         sql = compiled(statement)
         before = deadline.note_change()
-        count = _count(await self._connection.execute(sql.sql, *sql.arguments(values)))
-        self.is_over = count > 0
+        value = await self._connection.fetchval(sql.sql, *sql.arguments(values))
+        self.is_over = value is not None
         if not self.is_over:
             deadline.note_change(before)
-        return count
+        return value
 
     async def run_script(self, *statements: str) -> int:
         """Run SQL by hand in one message, that of the BEGIN if nothing came before.

@@ -24,7 +24,8 @@ from gateway.objects.new_objects import GivenObject
 from gateway.objects.several import Outcome
 from gateway.objects.types import BulkObjectPayload, ObjectPayload
 from gateway.payloads import DeletePayload
-from gateway.planner.rows import listed, row
+from gateway.planner.along import find_reading_of
+from gateway.planner.rows import listed, row, row_read
 from gateway.user_errors import to_user_errors
 
 
@@ -44,11 +45,14 @@ class ObjectMutations:
         async with _bringing(context) as bringing:
             given = await ahead.bring_object(bringing, context.limits, _given(input))
             async with context.transaction() as tx:
-                created = await creating.create_object(tx, context.blobs, context.limits, given)
+                created = await creating.create_object(
+                    tx, context.blobs, context.limits, given, find_reading=find_reading_of(info)
+                )
         if created.hashes:
             context.wake_housekeeper(created.hashes)
         return ObjectPayload(
-            object=row(id=created.object_id), skipped_blobs=listed(created.skipped_blob_ids)
+            object=row_read(created.json, id=created.object_id),
+            skipped_blobs=listed(created.skipped_blob_ids),
         )
 
     @bulk_mutation(

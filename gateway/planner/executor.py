@@ -27,6 +27,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway.caller import Caller
 from gateway.errors import BadUserInput
 from gateway.observing import notes
+from gateway.planner.along import parts_of
 from gateway.planner.built import Inputs
 from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.gathered import Gathered
@@ -182,7 +183,15 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
             types = self._types(return_type, field)
             builder = StatementBuilder(self.catalog)
             query, shape = builder.root(selected, field, types, rows)
-            plan = finish(query, builder.getters, shape, sites=selector.sites, keep=details)
+            is_one = rows.ids is None and rows.columns.keys() == {"id"} and len(types) == 1
+            plan = finish(
+                query,
+                builder.getters,
+                shape,
+                sites=selector.sites,
+                keep=details,
+                parts=parts_of(self.catalog, types[0], selected) if is_one else None,
+            )
             self.plans.keep(key, plan)
         return plan
 

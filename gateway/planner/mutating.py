@@ -8,7 +8,9 @@ happens: with bytes, or with an ``Outcome`` for the long road to tell of.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -35,6 +37,9 @@ from graphql.pyutils import Path
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
+from gateway.caller import Caller
+from gateway.planner.along import FindReading, Reading
+from gateway.planner.built import Inputs
 from gateway.planner.catalog import STRAWBERRY
 from gateway.planner.executor import is_dense, plan_key, read_rows, without_gaps
 from gateway.planner.input_values import Converter, Unconvertible
@@ -42,7 +47,7 @@ from gateway.planner.operation import name_of
 from gateway.planner.outcome import Outcome
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.rows import Rows
-from gateway.planner.selection import TYPENAME
+from gateway.planner.selection import TYPENAME, Arguments
 from gateway.planner.used_variables import used_shape, used_variables
 from gateway.planner.variables import VariableReader
 
@@ -59,6 +64,7 @@ class _Info(NamedTuple):
     field_name: str
     operation: OperationDefinitionNode
     path: Path
+    find_reading: FindReading
 
 
 class _Part(NamedTuple):
@@ -130,6 +136,7 @@ class MutationOperation:
         self._field = field
         self._node = node
         self._parts = parts
+        self._asked_once = _asked_once(parts)
         self._converter = Converter(field)
         self._call = _call_of(field.extensions.get(STRAWBERRY), definition, node)
 
@@ -178,13 +185,24 @@ class MutationOperation:
             return None
         arguments = self._converter.convert(coerced)
         try:
-            payload = await self._call(context, arguments)
+            find_reading = partial(self._find_reading, values, context.caller, plans)
+            payload = await self._call(context, arguments, find_reading)
         except Exception as error:  # from here on nothing may lead to a second run
             return Outcome(error=error)
         try:
             return await self._write(payload, values, context, plans)
         except Exception:  # whatever it is, the long road meets it again, and tells of it
             return Outcome(payload)
+
+    def _find_reading(
+        self, values: VariableValues, caller: Caller, plans: PlanCache, name: str, rows: Rows
+    ) -> Reading | None:
+        part = self._asked_once.get(name)
+        plan = None if part is None else _plan_of(part, rows, values, plans)
+        if plan is None or plan.parts is None:
+            return None
+        inputs = Inputs(Arguments(plan.sites, values), rows, caller)
+        return Reading(plan.sql, plan.parameters(inputs), plan.parts)
 
     async def _write(
         self, payload: Any, values: VariableValues, context: Any, plans: PlanCache
@@ -269,9 +287,16 @@ def _part(
     )
 
 
+def _asked_once(parts: Sequence[_Part | _Items | bytes]) -> dict[str, _Part]:
+    """Return the payload's fields by their names; not those that have several entries."""
+    own = [each for each in parts if isinstance(each, _Part)]
+    times = Counter(each.name for each in own)
+    return {each.name: each for each in own if times[each.name] == 1}
+
+
 def _call_of(
     declared: Any, operation: OperationDefinitionNode, node: FieldNode
-) -> Callable[[Any, dict[str, Any]], Awaitable[Any]]:
+) -> Callable[[Any, dict[str, Any], FindReading], Awaitable[Any]]:
     """Return what calls a mutation as Strawberry does, through its one extension."""
     resolver = declared.base_resolver if isinstance(declared, StrawberryField) else None
     if resolver is None or not resolver.is_async or len(declared.extensions) != 1:
@@ -289,11 +314,15 @@ def _call_of(
             arguments[info_name] = info
         return await function(*source, **arguments)
 
-    async def call(context: Any, arguments: dict[str, Any]) -> Any:
-        info: Any = _Info(context, return_type, name, operation, path)
+    async def call(context: Any, arguments: dict[str, Any], find_reading: FindReading) -> Any:
+        info: Any = _Info(context, return_type, name, operation, path, find_reading)
         return await extension.resolve_async(resolve, None, info, **arguments)
 
     return call
+
+
+def _plan_of(part: _Part, rows: Rows, values: VariableValues, plans: PlanCache) -> ReadPlan | None:
+    return plans.find(plan_key([part.node], used_shape(values, part.variables), rows))
 
 
 def _entry(part: _Part, payload: Any, values: VariableValues, plans: PlanCache) -> bytes | _Planned:
@@ -301,7 +330,9 @@ def _entry(part: _Part, payload: Any, values: VariableValues, plans: PlanCache) 
     if value is None and part.is_nullable:
         return part.start + b"null"
     if type(value) is Rows:
-        plan = plans.find(plan_key([part.node], used_shape(values, part.variables), value))
+        if value.json is not None:
+            return part.start + value.json
+        plan = _plan_of(part, value, values, plans)
         if plan is None:
             raise _LongRoad  # which makes it, for the next time
         return _Planned(part, plan, value)
@@ -354,7 +385,7 @@ def _column(
         return entries
     asked = [each for each in mixed if isinstance(each, Rows)]
     all_rows = Rows.listed([id for rows in asked for id in rows.wanted_ids or ()])
-    plan = plans.find(plan_key([part.node], used_shape(values, part.variables), all_rows))
+    plan = _plan_of(part, all_rows, values, plans)
     if plan is None or any(rows.wanted_ids is None or rows.namespace_id for rows in asked):
         raise _LongRoad  # which makes the plan, for the next time
     return _PlannedColumn(part, plan, all_rows, mixed)

@@ -39,6 +39,8 @@ class ReadPlan:
     # Argument sites of the document, and what keeps the nodes that the plan is filed under alive.
     sites: tuple[Any, ...]
     keep: Any
+    # What is read of one row by its id; None where it is more, or no such row (``along.py``).
+    parts: frozenset[tuple[str, str]] | None
 
     @property
     def is_personal(self) -> bool:
@@ -62,6 +64,7 @@ def finish(
     *,
     sites: Sequence[Any],
     keep: Any,
+    parts: frozenset[tuple[str, str]] | None = None,
 ) -> ReadPlan:
     """Return the plan of a built statement.
 
@@ -80,4 +83,4 @@ def finish(
         if number not in numbers and number > len(CALLER_GETTERS)
     ]
     used = [getters[number - 1] for number in numbers]
-    return ReadPlan(sql, tuple(used), tuple(checks), shape, tuple(sites), keep)
+    return ReadPlan(sql, tuple(used), tuple(checks), shape, tuple(sites), keep, parts)

@@ -16,13 +16,15 @@ class Rows:
     ``Rows.listed(ids)`` one row or null for each id, in that order.
     """
 
-    __slots__ = ("columns", "ids", "namespace_id")
+    __slots__ = ("columns", "ids", "json", "namespace_id")
 
     def __init__(self, **columns: Any) -> None:
         self.columns = columns
         self.ids: tuple[str, ...] | None = None
         # Where to read instead of in the request's namespace.
         self.namespace_id: str | None = None
+        # What was read of the one row already, as it was selected; None: nothing.
+        self.json: bytes | None = None
 
     @classmethod
     def listed(cls, ids: Sequence[str]) -> Rows:
@@ -52,6 +54,13 @@ class Rows:
 def row(**columns: Any) -> Any:
     """Return ``Rows`` of one row, typed so that it can stand where an entity is declared."""
     return Rows(**columns)
+
+
+def row_read(json: bytes | None, **columns: Any) -> Any:
+    """Return ``row`` with what the statement that made the row has read of it, if it has."""
+    rows = Rows(**columns)
+    rows.json = json
+    return rows
 
 
 def row_in(namespace_id: str, **columns: Any) -> Any:

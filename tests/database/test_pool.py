@@ -27,7 +27,7 @@ ADD_ALONE = text("""
     INSERT INTO things
     SELECT CASE WHEN set_config('app.namespace_id', :namespace_id, true) = :namespace_id
         THEN :namespace_id END, :name
-    WHERE :name <> ''
+    WHERE :name <> '' RETURNING name
 """)
 NAMES = select(THINGS.c.name).order_by(THINGS.c.name)
 SLEEP = select(func.pg_sleep(bindparam("seconds")))
@@ -131,29 +131,29 @@ async def test_a_script_that_fails_undoes_the_block(one: Database, ns: str) -> N
 
 async def test_a_statement_alone_is_the_transaction(one: Database, url: str, ns: str) -> None:
     async with one.transaction(ns) as tx, open_database(url, size=1) as other:
-        touched = await tx.run_alone(ADD_ALONE, namespace_id=ns, name="a")
+        added = await tx.value_alone(ADD_ALONE, namespace_id=ns, name="a")
         meanwhile = await names(other, ns)
         with pytest.raises(RuntimeError, match="has been committed"):
             await add(tx, "b")
 
-    assert (touched, meanwhile, await names(one, ns)) == (1, ["a"], ["a"])
+    assert (added, meanwhile, await names(one, ns)) == ("a", ["a"], ["a"])
 
 
-async def test_after_a_statement_alone_that_touched_nothing_the_transaction_begins(
+async def test_after_a_statement_alone_that_added_nothing_the_transaction_begins(
     one: Database, ns: str
 ) -> None:
     async with one.transaction(ns) as tx:
-        touched = await tx.run_alone(ADD_ALONE, namespace_id=ns, name="")
+        added = await tx.value_alone(ADD_ALONE, namespace_id=ns, name="")
         await add(tx, "b")
 
-    assert (touched, await names(one, ns)) == (0, ["b"])
+    assert (added, await names(one, ns)) == (None, ["b"])
 
 
 async def test_a_statement_alone_is_not_taken_for_a_later_one(one: Database, ns: str) -> None:
     async def work() -> None:
         async with one.transaction(ns) as tx:
             await add(tx, "a")
-            await tx.run_alone(ADD_ALONE, namespace_id=ns, name="b")
+            await tx.value_alone(ADD_ALONE, namespace_id=ns, name="b")
 
     with pytest.raises(RuntimeError, match="was run in this transaction before"):
         await work()

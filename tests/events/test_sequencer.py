@@ -161,7 +161,7 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
             await tx.run_script("SELECT 1")
         assert told == [True]
         async with database.transaction(f"ns_{0:026d}") as tx:
-            assert await tx.run_alone(text("SELECT 1"))
+            assert await tx.value_alone(text("SELECT 1"))
         assert told == [True, True]
     finally:
         database.on_commit = lambda: None
