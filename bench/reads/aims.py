@@ -12,6 +12,11 @@ from bench.reads.measure import Ratio, Results, Run
 SPEED_TO_LIMIT = {"W1": 0.85, "W2": 1.05, "W3": 1.0, "W4": 0.85, "W5": 0.80}
 SPEED_TO_POSTGRAPHILE = {"W1": 1.4, "W2": 3.0, "W3": 3.0, "W4": 2.2, "W5": 2.0}
 CPU_OF_POSTGRAPHILE = {"W1": 1.7, "W2": 7.0, "W3": 7.0, "W4": 2.7, "W5": 1.6}
+# By a function of its user's, where it writes, and by its own mutations: the bound is for either.
+FORMS_OF_POSTGRAPHILE = {
+    "W5": {"postgraphile": "PostGraphile", "postgraphile-own": "PostGraphile's own mutations"}
+}
+_ONLY_FORM = {"postgraphile": "PostGraphile"}
 GROWTH = {"W1": 1.2, "W2": 1.2, "W3": 1.2, "W4": 1.2}
 # "Costs what page 1 costs", with the tolerance that growth has.
 LATE_PAGE = dict.fromkeys(pages.PAGES, 1.2)
@@ -57,11 +62,13 @@ def aims(measured: Measured) -> Iterator[Aim]:
         ratio = _ratio(measured.workloads, name, _speed, "gateway", "limit")
         yield Aim(f"{name}: requests/s, gateway / limit", bound, ratio, is_least=True)
     for name, bound in SPEED_TO_POSTGRAPHILE.items():
-        ratio = _ratio(measured.workloads, name, _speed, "gateway", "postgraphile")
-        yield Aim(f"{name}: requests/s, gateway / PostGraphile", bound, ratio, is_least=True)
+        for other, called in FORMS_OF_POSTGRAPHILE.get(name, _ONLY_FORM).items():
+            ratio = _ratio(measured.workloads, name, _speed, "gateway", other)
+            yield Aim(f"{name}: requests/s, gateway / {called}", bound, ratio, is_least=True)
     for name, bound in CPU_OF_POSTGRAPHILE.items():
-        ratio = _ratio(measured.workloads, name, _cpu, "postgraphile", "gateway")
-        yield Aim(f"{name}: CPU a request, PostGraphile / gateway", bound, ratio, is_least=True)
+        for other, called in FORMS_OF_POSTGRAPHILE.get(name, _ONLY_FORM).items():
+            ratio = _ratio(measured.workloads, name, _cpu, other, "gateway")
+            yield Aim(f"{name}: CPU a request, {called} / gateway", bound, ratio, is_least=True)
     for name, bound in LATE_PAGE.items():
         ratio = _ratio(measured.pages, name, _time, pages.LATE, pages.FIRST)
         yield Aim(f"{name}: time, {pages.LATE} / {pages.FIRST}", bound, ratio)

@@ -18,7 +18,7 @@ import click
 import orjson
 
 from bench.reads import limit
-from bench.reads.load import http_request
+from bench.reads.load import http_request, renewed
 from bench.reads.workloads import COLD_TEXTS, Variables, Workload
 
 START_TIMEOUT_S = 60.0
@@ -117,7 +117,7 @@ def graphql_answer(name: str, workload: Workload, body: bytes) -> Any:
 
 def ask(contender: Contender, request: bytes) -> bytes:
     """Send one request; return the body of the answer."""
-    head, _, body = request.partition(b"\r\n\r\n")
+    head, _, body = renewed(request).partition(b"\r\n\r\n")
     first, *rest = head.decode().split("\r\n")
     connection = HTTPConnection("127.0.0.1", contender.port, timeout=START_TIMEOUT_S)
     try:

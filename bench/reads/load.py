@@ -6,11 +6,16 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from itertools import count
 from statistics import quantiles
 from typing import NamedTuple
 
 _CHUNK = 256 * 1024
 _LENGTH = b"content-length: "
+# Stands in a request for the first 25 characters of an id that nothing has yet.
+NEW_ID = "<new id>".ljust(25, "_")
+_PLACE = NEW_ID.encode()
+_numbers = count(time.time_ns())
 
 
 class Request(NamedTuple):
@@ -45,6 +50,11 @@ def http_request(port: int, path: str, headers: dict[str, str], body: bytes) -> 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def renewed(text: bytes) -> bytes:
+    """Return a request as it is sent this time, with new ids where its client gives them."""
+    return text.replace(_PLACE, b"%025d" % next(_numbers)) if _PLACE in text else text
+
+
 class _Connection:
     """One socket; it sends the next request as soon as it has a whole answer."""
 
@@ -61,6 +71,7 @@ class _Connection:
 
     def send(self) -> None:
         text, self._size = next(self._requests)
+        text = renewed(text)
         self.sent_at = time.perf_counter()
         self.socket.send(text)
 

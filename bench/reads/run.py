@@ -16,7 +16,7 @@ from bench.reads.aims import Measured
 from bench.reads.contenders import Contender, Gateway
 from bench.reads.dataset import NAMESPACE, Urls, open_copy
 from bench.reads.measure import Results, Side, Timing, take_turns
-from bench.reads.postgraphile.contender import open_postgraphile, prepare
+from bench.reads.postgraphile.contender import PostGraphile, open_postgraphile, prepare
 from bench.reads.postgraphile.packages import Absent, Packages
 from bench.reads.workloads import WORKLOADS
 from gateway.database.embedded.server import EmbeddedPostgres
@@ -77,9 +77,12 @@ class Bench:
     ) -> Results:
         _say(name)
         workload = WORKLOADS[name]
+        sent_to: list[Contender] = []
+        for server in servers:
+            sent_to += server.forms(workload) if isinstance(server, PostGraphile) else [server]
         variables = {
             each: await workload.variables(connection, turn=turn)
-            for turn, each in enumerate(servers)
+            for turn, each in enumerate(sent_to)
         }
         requests = check.equal_answers(workload, variables)
         await connection.execute("CHECKPOINT")

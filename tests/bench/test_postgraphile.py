@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from bench.reads.load import renewed
 from bench.reads.postgraphile import packages
 from bench.reads.postgraphile.contender import PostGraphile
 from bench.reads.postgraphile.packages import Absent
 from bench.reads.workloads import WORKLOADS
+
+_ID = re.compile(r"(obj|blob)_[0-9a-z]{26}")
 
 
 def test_is_absent_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +62,27 @@ def test_moments_are_equal_in_either_notation(its: str, ours: str) -> None:
     shaped = PostGraphile(0, 0, {}, "ns_1").answer_in(WORKLOADS["W1"], answer)
 
     assert shaped == {"createdAt": ours}
+
+
+def test_each_object_gets_ids_of_its_own() -> None:
+    _, own = PostGraphile(0, 0, {}, "ns_1").forms(WORKLOADS["W5"])
+    blob = {"property": "content", "data": {"a": 1}}
+    given: dict[str, object] = {"bucketId": "bkt_1", "keyPrefix": None, "metadata": {}}
+    (request,) = own.requests(WORKLOADS["W5"], [{"input": {**given, "blobs": [blob, blob]}}])
+
+    first, second = (_rows(renewed(request)) for _ in range(2))
+
+    for made, *blobs in (first, second):
+        assert [each["objectId"] for each in blobs] == [made["rowId"]] * 2
+        assert all(_ID.fullmatch(each["rowId"]) for each in (made, *blobs))
+    assert len({each["rowId"] for each in (*first, *second)}) == 6
+
+
+def _rows(request: bytes) -> list[dict[str, str]]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    given = json.loads(body)["variables"]
+    return [given["object"]["object"], given["first"]["blob"], given["last"]["blob"]]
 
 
 def _answer(data: object) -> bytes:

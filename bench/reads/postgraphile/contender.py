@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ import asyncpg
 from bench.reads import limit
 from bench.reads.contenders import graphql_answer, graphql_requests, running
 from bench.reads.dataset import NAMESPACE
+from bench.reads.load import NEW_ID
 from bench.reads.postgraphile.packages import Packages
 from bench.reads.workloads import Variables, Workload
 
@@ -48,6 +50,31 @@ class PostGraphile:
     def answer_in(self, workload: Workload, body: bytes) -> Any:
         """Return its answer in the shape of the others'."""
         return _shaped(graphql_answer(self.name, workload, body))
+
+    def forms(self, workload: Workload) -> list[PostGraphile]:
+        """Return the ways in which this server is asked: two where it writes."""
+        own = OwnMutations(self.port, self.pid, self._headers, self._namespace_id)
+        return [self, own] if workload.ids is None else [self]
+
+
+class OwnMutations(PostGraphile):
+    """PostGraphile without a function of its user's: a mutation for each row, all in one document.
+
+    The rows of the blobs name the object's, so its client gives the ids.
+    """
+
+    name = "postgraphile-own"
+
+    def requests(self, workload: Workload, variables: Sequence[Variables]) -> list[bytes]:
+        """Return requests that write an object with two blobs."""
+        text = (_FOLDER / f"{workload.document}-own.graphql").read_text()
+        given = [_new_rows(each["input"], self._namespace_id) for each in variables]
+        return graphql_requests(self.port, self._headers, workload, text, given)
+
+    def answer_in(self, workload: Workload, body: bytes) -> Any:
+        """Return what the last mutation shows of the object, in the shape of the others'."""
+        place = ("last", "blob", "object")
+        return _shaped(graphql_answer(self.name, replace(workload, place=place), body))
 
 
 @contextmanager
@@ -114,6 +141,34 @@ def _new_object(given: Variables) -> Variables:
             }
             for each in blobs
         ],
+    }
+
+
+def _new_rows(given: Variables, namespace_id: str) -> Variables:
+    """Return the rows of an object and its blobs; they get new ids each time they are sent."""
+    made = _new_object(given)
+    blobs = made.pop("blobs")
+    ids = {"namespaceId": namespace_id, "bucketId": made["bucketId"]}
+    object_id = f"obj_{NEW_ID}0"
+    rows = [
+        {
+            **ids,
+            **blob,
+            "objectId": object_id,
+            "rowId": f"blob_{NEW_ID}{position}",
+            "position": position,
+            "type": "JSON",
+            "mimeType": "application/json",
+            "sizeBytes": str(blob["sizeBytes"]),
+            "hasBytes": False,
+        }
+        for position, blob in enumerate(blobs)
+    ]
+    first, last = rows
+    return {
+        "object": {"object": {**ids, **made, "rowId": object_id}},
+        "first": {"blob": first},
+        "last": {"blob": last},
     }
 
 
