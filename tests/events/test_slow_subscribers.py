@@ -10,6 +10,7 @@ import pytest
 
 from gateway.database.pool import Database
 from gateway.errors import Unavailable
+from gateway.events import known_log
 from gateway.events.log import LogPage, LogReader
 from gateway.events.streams import audience, entries, stream
 from tests.events.following import Gateway, Sink, gateway_on
@@ -17,6 +18,14 @@ from tests.events.test_messages import OPERATIONS
 from tests.events.world import OBJECTS, World
 
 MANY = OBJECTS * 30
+WITH_NODES = """
+subscription {
+  statusChanged {
+    ... on StatusEvent { cursor nodeId version node { id } }
+    ... on StatusCheckpoint { cursor }
+  }
+}
+"""
 
 
 @pytest.fixture(params=["kept", "in the log"])
@@ -136,47 +145,61 @@ async def test_what_is_kept_is_bounded(
         assert gateway.what_is_left() == (0, 0, 0, 0)
 
 
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events each page has that is read of the log from here on."""
+    sizes: list[int] = []
+    read = LogReader.page
+
+    async def counting(*arguments: Any, **more: Any) -> LogPage:
+        page = await read(*arguments, **more)
+        sizes.append(len(page.events))
+        return page
+
+    monkeypatch.setattr(LogReader, "page", counting)
+    return sizes
+
+
 async def test_a_stream_that_falls_behind_reads_the_log(
-    gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch, pages: list[int]
 ) -> None:
-    """Its events come faster than it can read what they need."""
+    """Its events come faster than it can read what they need; page after page lies behind it."""
     monkeypatch.setattr(stream, "MOST_PENDING", 20)
     monkeypatch.setattr(entries, "MOST_EVENTS", 7)
-    plain = await gateway.follow()
-    sink = await gateway.follow(
-        "subscription { statusChanged { ... on StatusEvent { nodeId version node { id } } } }"
-    )
+    monkeypatch.setattr(known_log, "PAGE_EVENTS", 50)
+    sink = await gateway.follow(WITH_NODES)
+    start = sink.last_cursor
 
     for _ in range(4):
         await world.touch(*OBJECTS * 10)
     await world.sequence()
-    await plain.until_events(400)
     await sink.until_events(400)
+    assert max(pages) <= 50
+    # It is behind no longer: what comes now is not read of the log.
+    count = len(pages)
     await world.touch_now(OBJECTS[1])
     await sink.until_events(401)
 
-    assert sink.seen == plain.seen + [(OBJECTS[1], 42)] * (len(plain.seen) == 400)
+    assert sink.seen == [(id, 2 + turn) for turn in range(40) for id in OBJECTS] + [
+        (OBJECTS[1], 42)
+    ]
+    again = await gateway.follow(WITH_NODES, after=start)
+    await again.until_events(401)
+    assert again.seen == sink.seen
+    assert len(pages) == count
 
 
 async def test_those_at_one_place_share_what_is_read(
-    gateway: Gateway, world: World, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, world: World, pages: list[int]
 ) -> None:
     start = await gateway.follow()
     start.stop()
     await world.touch_now(*MANY * 3)
-    pages = 0
-    read = LogReader.page
-
-    async def counting(*arguments: Any, **more: Any) -> LogPage:
-        nonlocal pages
-        pages += 1
-        return await read(*arguments, **more)
-
-    monkeypatch.setattr(LogReader, "page", counting)
+    pages.clear()
     sinks = [await gateway.follow(variables={"after": start.last_cursor}) for _ in range(50)]
     for each in sinks:
         await each.until_live()
 
     assert {len(each.events) for each in sinks} == {len(MANY) * 3}
     assert len({tuple(each.texts) for each in sinks}) == 1
-    assert pages < 10
+    assert len(pages) < 10
