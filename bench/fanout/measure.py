@@ -1,0 +1,146 @@
+"""What is measured of servers, in rounds in which they take turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from statistics import median, quantiles
+from typing import NamedTuple
+
+from bench.fanout.crowds import Crowds
+from bench.fanout.servers import Events, Gateway, Server
+from bench.reads import cpu
+from bench.reads.measure import Ratio
+
+STALLED_SHARE = 0.3
+CALM, BESIDE, DENSE, STALLED = (
+    "40 events/s",
+    "beside a write transaction",
+    "200 events/s",
+    "30 % stalled",
+)
+# Opened and closed again before anything is measured, so that what is made once has been made.
+_FIRST = 50
+SETTLE_S = 1.0
+
+
+class Load(NamedTuple):
+    """Which events are told in one turn.
+
+    Args:
+        single: One in a wake-up of the server: none while the one before is under way.
+        calm: As many in a second as engines tell of one by one.
+        dense: So many that who stalls is soon slow.
+    """
+
+    single: Events = Events(100, 1, 0.04)
+    bursts: Events = Events(300, 30, 0.3)
+    calm: Events = Events(400, 1, 0.025)
+    dense: Events = Events(2000, 5, 0.025)
+
+
+class Opening(NamedTuple):
+    """What each idle subscriber, on a socket of its own, costs."""
+
+    cpu_ms: float
+    memory_kb: float
+
+
+class Fanout(NamedTuple):
+    """CPU time of servers in microseconds for each message, by round."""
+
+    single: Mapping[str, list[float]]
+    bursts: Mapping[str, list[float]]
+
+
+class Latency(NamedTuple):
+    """From commits to clients."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+async def opening(server: Server, crowds: Crowds, *, subscribers: int) -> Opening:
+    """Let many subscribe to a server, and do nothing."""
+    async with followed(server, crowds, _FIRST):
+        pass
+    before = cpu.of_process(server.pid), cpu.resident_mb(server.pid)
+    async with followed(server, crowds, subscribers):
+        spent_s = cpu.of_process(server.pid) - before[0]
+        taken_mb = cpu.resident_mb(server.pid) - before[1]
+    return Opening(spent_s / subscribers * 1e3, taken_mb / subscribers * 1e3)
+
+
+async def fanout(
+    servers: Sequence[Server], crowds: Crowds, load: Load, *, subscribers: int, rounds: int
+) -> Fanout:
+    """Have each tell its subscribers of events, one by one and in bursts."""
+    found = Fanout({each.name: [] for each in servers}, {each.name: [] for each in servers})
+    order = list(servers)
+    for _ in range(rounds):
+        for server in order:
+            async with followed(server, crowds, subscribers):
+                found.single[server.name].append(await _cpu_us(server, crowds, load.single))
+                found.bursts[server.name].append(await _cpu_us(server, crowds, load.bursts))
+        order.reverse()
+    return found
+
+
+async def _cpu_us(server: Server, crowds: Crowds, events: Events) -> float:
+    await crowds.begin()
+    before_s = cpu.of_process(server.pid)
+    await server.tell(events)
+    await crowds.finish(events.total, {})
+    return (cpu.of_process(server.pid) - before_s) / (events.total * crowds.size) * 1e6
+
+
+async def latencies(
+    gateway: Gateway, crowds: Crowds, load: Load, *, subscribers: int, rounds: int
+) -> dict[str, list[Latency]]:
+    """Return, by round, what it takes from commits to clients, and beside what may hold it up."""
+    found: dict[str, list[Latency]] = {name: [] for name in (CALM, BESIDE, DENSE, STALLED)}
+    async with followed(gateway, crowds, subscribers):
+        await _tell(gateway, crowds, load.calm)
+        for _ in range(rounds):
+            found[CALM].append(await _tell(gateway, crowds, load.calm))
+            async with gateway.long_transaction():
+                found[BESIDE].append(await _tell(gateway, crowds, load.calm))
+            found[DENSE].append(await _tell(gateway, crowds, load.dense))
+            found[STALLED].append(await _tell(gateway, crowds, load.dense, STALLED_SHARE))
+    return found
+
+
+async def _tell(gateway: Gateway, crowds: Crowds, events: Events, stalled: float = 0.0) -> Latency:
+    """Tell of events; whoever stalls gets them afterwards, and is not counted."""
+    await crowds.begin()
+    await crowds.stall(stalled)
+    committed_at = await gateway.tell(events)
+    await crowds.wait(events.total)
+    await crowds.go_on()
+    return _latency(await crowds.finish(events.total, committed_at))
+
+
+def _latency(latencies_s: Sequence[float]) -> Latency:
+    cuts = quantiles(latencies_s, n=100)
+    return Latency(cuts[49] * 1e3, cuts[98] * 1e3)
+
+
+def ratio(figures: Mapping[str, Sequence[float]], of: str, to: str) -> Ratio | None:
+    """Return how one compares to another, round by round; None if one was not there."""
+    if of not in figures or to not in figures:
+        return None
+    values = [mine / other for mine, other in zip(figures[of], figures[to], strict=True)]
+    return Ratio(median(values), min(values), max(values))
+
+
+@asynccontextmanager
+async def followed(server: Server, crowds: Crowds, subscribers: int) -> AsyncIterator[None]:
+    """Have subscribers follow a server for the length of the block, and its CPU time settle."""
+    await crowds.open(server.target, subscribers)
+    await asyncio.sleep(SETTLE_S)
+    try:
+        yield
+    finally:
+        await crowds.close()
+        await asyncio.sleep(SETTLE_S)
