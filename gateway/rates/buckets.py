@@ -13,9 +13,9 @@ class Buckets:
     """A bucket of tokens for each subject, full at first, refilled at a steady rate.
 
     A bucket is kept as the moment at which it will be full again (the generic cell rate algorithm).
-    One that is full need not be kept at all: whatever was not touched for the time in which an
-    empty one fills is let go, and more than ``most`` let go of the older ones early. So ten
-    thousand new subjects a second take no more memory than a thousand.
+    One that is full need not be kept at all: whatever was not touched for the time in which one
+    fills that owes all it can is let go, and more than ``most`` let go of the older ones early. So
+    ten thousand new subjects a second take no more memory than a thousand.
 
     Args:
         per_s: Tokens that a bucket gets in a second.
@@ -33,13 +33,14 @@ class Buckets:
     ) -> None:
         self.per_s = per_s
         self.fill_s = burst / per_s
+        self._most_ahead_s = 2 * self.fill_s
         self._each_s = 1 / per_s
         self._slack_s = self._each_s / 100  # sums of fractions are never exact
         self._most = most
         self._clock = clock
         self._young: dict[str, float] = {}
         self._old: dict[str, float] = {}
-        self._young_until = clock() + self.fill_s
+        self._young_until = clock() + self._most_ahead_s
 
     def take(self, subject: str) -> float:
         """Take a token.
@@ -61,10 +62,10 @@ class Buckets:
         return 0.0
 
     def charge(self, subject: str, tokens: float) -> None:
-        """Take tokens, or all that there are."""
+        """Take tokens, be they there or not; nobody owes more than a full bucket has."""
         now = self._clock()
         full_at = self._full_at(subject, now) + tokens * self._each_s
-        self._keep(subject, min(full_at, now + self.fill_s), now)
+        self._keep(subject, min(full_at, now + self._most_ahead_s), now)
 
     def _full_at(self, subject: str, now: float) -> float:
         return max(now, self._young.get(subject) or self._old.get(subject, now))
@@ -72,7 +73,7 @@ class Buckets:
     def _keep(self, subject: str, full_at: float, now: float) -> None:
         if now >= self._young_until or len(self._young) >= self._most:
             self._old, self._young = self._young, {}
-            self._young_until = now + self.fill_s
+            self._young_until = now + self._most_ahead_s
         self._young[subject] = full_at
 
     def __len__(self) -> int:

@@ -63,12 +63,51 @@ def test_each_has_a_bucket_of_its_own(buckets: Buckets) -> None:
     assert taken(buckets, "b", 100) == 50
 
 
-def test_charges_what_there_is_and_no_more(buckets: Buckets, clock: Clock) -> None:
+def test_charges_what_is_not_there_as_well(buckets: Buckets, clock: Clock) -> None:
     buckets.charge("a", 30)
     assert taken(buckets, "a", 100) == 20
+    buckets.charge("a", 15)
+    assert buckets.take("a") == pytest.approx(1.6)
+    clock.now += 1.501
+    assert taken(buckets, "a", 100) == 0
+    clock.now += 1
+    assert taken(buckets, "a", 100) == 10
+
+
+def test_whoever_pays_afterwards_gets_their_rate_in_the_long_run(
+    buckets: Buckets, clock: Clock
+) -> None:
+    got = 0
+    for _ in range(10_000):
+        clock.now += 0.01
+        if not buckets.take("a"):
+            got += 1
+            buckets.charge("a", 9)
+
+    assert got == pytest.approx(100 + 5, abs=1)  # one a second, and what was there at first
+
+
+def test_nobody_owes_more_than_a_full_bucket(buckets: Buckets, clock: Clock) -> None:
+    taken(buckets, "a", 50)
     buckets.charge("a", 10_000)
+
+    clock.now += 5
+    assert buckets.take("a")
     clock.now += 1.001
     assert taken(buckets, "a", 100) == 10
+
+
+@pytest.mark.parametrize("begun_s", [0, 2.5, 4.95, 5.05, 9.95])
+def test_forgets_nobody_who_owes(buckets: Buckets, clock: Clock, begun_s: float) -> None:
+    buckets.take("other")
+    clock.now += begun_s
+    buckets.charge("a", 100)
+
+    for number in range(99):
+        clock.now += 0.1
+        assert not buckets.take(f"other {number % 7}")
+
+    assert taken(buckets, "a", 100) == 49
 
 
 @pytest.mark.parametrize("begun_s", [0, 2.5, 4.95, 5.05])
@@ -112,7 +151,7 @@ Taking = Callable[[Buckets], object]
 def test_lets_go_of_what_is_full_again(buckets: Buckets, clock: Clock, use: Taking) -> None:
     use(buckets)
     for number in range(3):
-        clock.now += 5.1
+        clock.now += 10.1
         buckets.take(f"other {number}")
 
     assert len(buckets) <= 2
