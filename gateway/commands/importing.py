@@ -57,10 +57,11 @@ def import_(
     """Bring the files below DIR into a bucket: an object for each, its path as keyPrefix.
 
     What the gateway has already is not sent, and of what the bucket has already no second object is
-    made. So after an interruption the same command goes on. Exit status 1 tells that some failed.
+    made. So after an interruption the same command goes on. Exit status 1 tells that some failed;
+    that there is no file to bring is told, and is no failure.
     """
     folder = folder.resolve()
-    paths = sorted(each for each in folder.glob(glob) if each.is_file())
+    paths = _files(folder, glob)
     journal = Journal.of(
         Path(click.get_app_dir("gateway")) / "imports",
         *(str(folder), url, namespace, bucket),
@@ -102,8 +103,22 @@ def import_(
         click.echo("Interrupted; the same command goes on from here.", err=True)
         sys.exit(INTERRUPTED)
     _print(report, as_json=as_json, dry_run=dry_run)
+    if not paths:
+        click.echo(f"There is no file below {folder} that fits {glob!r}.", err=True)
     if report.failures:
         sys.exit(1)
+
+
+def _files(folder: Path, glob: str) -> list[Path]:
+    try:
+        if ".." in Path(glob).parts:
+            raise ValueError("it leads out of the folder")
+        return sorted(each for each in folder.glob(glob) if each.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise click.BadParameter(
+            f"{glob!r} is no pattern of files below the folder, as 'photos/**/*.jpg' is: {error}",
+            param_hint="--glob",
+        ) from error
 
 
 def _nothing(_: int, __: Report) -> None:

@@ -186,6 +186,21 @@ def test_what_is_to_be_imported_can_be_narrowed_and_looked_at_first(importing: I
     ]
 
 
+def test_no_file_at_all_is_told_and_no_failure(importing: Importing) -> None:
+    importing.write("a.txt", b"one")
+
+    narrowed = importing.run("--glob", "*.png")
+    (importing.folder / "a.txt").unlink()
+    empty = importing.run("--json")
+
+    assert (narrowed.status, empty.status) == (0, 0)
+    assert narrowed.output.startswith("0 files imported")
+    told = f"There is no file below {importing.folder.resolve()} that fits "
+    assert narrowed.complaint == f"{told}'*.png'.\n"
+    assert empty.complaint == f"{told}'**/*'.\n"
+    assert json.loads(empty.output)["imported"] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
