@@ -33,9 +33,8 @@ class Clock:
         """Return the block of an operation, which raises DeadlineExceeded if its time is up."""
         return _Operation(self)
 
-    def begin(self, operation: _Operation) -> None:
+    def begin(self, operation: _Operation, loop: asyncio.AbstractEventLoop) -> None:
         """Let an operation's time begin."""
-        loop = asyncio.get_running_loop()
         operation.ends_at = loop.time() + self.operation_s
         self._running[operation] = None
         if self._timer is None:
@@ -83,13 +82,14 @@ class _Operation:
         self.may_have_changed = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("an operation runs in a task")
         self._task = task
         self._cancelled_before = task.cancelling()
         self._outer = _current.set(self)
-        self._clock.begin(self)
+        self._clock.begin(self, loop)
 
     def __exit__(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from multidict import istr
+
 from gateway.errors import BadUserInput
 
 # A header; on a socket, a field of the payload of connection_init.
-HEADER = "GraphQL-Cost"
+HEADER = istr("GraphQL-Cost")
 _REPORT = "report"
 
 

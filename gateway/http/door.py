@@ -6,6 +6,7 @@ import math
 
 from aiohttp import web
 from aiohttp.hdrs import AUTHORIZATION
+from multidict import istr
 
 from gateway.caller import Caller
 from gateway.errors import TooManyRequests, Unauthenticated
@@ -13,7 +14,7 @@ from gateway.http.clients import Clients, subject_of
 from gateway.namespaces.authentication import Authenticator, shown_in
 from gateway.rates.buckets import Buckets
 
-NAMESPACE = "X-Namespace"
+NAMESPACE = istr("X-Namespace")
 FAILURE_TOKENS = 10
 _WITHOUT_KEY = " without a key that was right lately"
 

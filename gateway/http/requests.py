@@ -137,19 +137,23 @@ def _decoded(name: str, text: str) -> Any:
 
 
 def _asked(given: dict[str, Any]) -> Asked:
-    for name, kind in _KINDS.items():
-        value = given.get(name)
+    for name, value in given.items():
+        kind = _KINDS.get(name)
+        if kind is None:
+            raise _unknown_names(given)
         if value is not None and not isinstance(value, kind):
             raise Refused(f"{name} is {kind_of(value)}; it has to be {_SAID[kind]}")
-    if not given.keys() <= _KINDS.keys():
-        unknown = ", ".join(map(shortened, listed(sorted(given.keys() - _KINDS.keys())) or ()))
-        raise Refused(
-            f"a request has no {unknown or 'such names'}; it has query, operationName, variables"
-            " and extensions"
-        )
     return Asked(
         given.get("query"),
         given.get("operationName"),
         given.get("variables") or {},
         given.get("extensions"),
+    )
+
+
+def _unknown_names(given: dict[str, Any]) -> Refused:
+    unknown = ", ".join(map(shortened, listed(sorted(given.keys() - _KINDS.keys())) or ()))
+    return Refused(
+        f"a request has no {unknown or 'such names'}; it has query, operationName, variables and"
+        " extensions"
     )

@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
 from graphql import OperationType as AskedType
+from multidict import istr
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -33,6 +34,7 @@ from gateway.planner.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
+IDEMPOTENCY_KEY = istr("Idempotency-Key")
 METHODS = "GET, HEAD, POST, OPTIONS"
 _TAKEN_BY_GET = frozenset({OperationType.QUERY})
 _TAKEN_BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -185,7 +187,7 @@ class View:
         door = self._parts.door
         context = self._parts.make_context(await door.admit(request))
         context.address = door.address_of(request)
-        context.idempotency_key = request.headers.get("Idempotency-Key")
+        context.idempotency_key = request.headers.get(IDEMPOTENCY_KEY)
         context.reports_cost = cost.is_asked_for(request.headers.get(cost.HEADER))
         return context
 

@@ -246,7 +246,7 @@ def without_gaps(answer: bytes) -> bytes:
 
 def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:
     """Return what a plan is filed under: the place in the document, and what shapes its text."""
-    return (tuple(id(node) for node in nodes), variables, rows.shape)
+    return (tuple([id(node) for node in nodes]), variables, rows.shape)
 
 
 async def read_rows(

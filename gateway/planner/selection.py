@@ -196,7 +196,7 @@ def _is_list(output: GraphQLOutputType) -> bool:
 
 def variables_shape(variables: VariableValues) -> Hashable:
     """Return the part of all variables that may change a statement's text."""
-    return tuple((name, shape_of(value)) for name, value in variables.coerced.items())
+    return tuple([(name, shape_of(value)) for name, value in variables.coerced.items()])
 
 
 def shape_of(value: Any) -> Any:
@@ -205,14 +205,12 @@ def shape_of(value: Any) -> Any:
     Booleans (@skip), enums, the keys of objects and where null stands do; other scalars and the
     lengths of lists of them are bound as parameters and do not.
     """
-    if value is None or isinstance(value, bool):
-        return value
+    if type(value) in (str, int, float, datetime):
+        return type(value)
     if isinstance(value, dict):
         return tuple((key, shape_of(each)) for key, each in value.items())
     if isinstance(value, list):
         if value and isinstance(value[0], dict | list):
             return (list, tuple(shape_of(each) for each in value))
         return list
-    if type(value) in (str, int, float, datetime):
-        return type(value)
     return value

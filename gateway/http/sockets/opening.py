@@ -13,7 +13,7 @@ from gateway.http.sockets.connection import Connection
 
 def wants_socket(request: web.Request) -> bool:
     """Tell whether a request asks for a websocket."""
-    return "websocket" in request.headers.get(UPGRADE, "").lower() and request.method == "GET"
+    return request.method == "GET" and "websocket" in request.headers.get(UPGRADE, "").lower()
 
 
 async def serve_socket(request: web.Request, parts: LiveParts) -> web.StreamResponse:
