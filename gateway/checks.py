@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -12,7 +13,10 @@ import orjson
 from gateway.errors import InvalidInput, Refused, TooLarge, UserFailure
 
 MOST_LEVELS = 100
-MOST_SHOWN, MOST_LISTED = 80, 4096  # characters
+MOST_SHOWN, MOST_TOLD, MOST_LISTED = 80, 500, 4096  # characters
+_MOST_READ = 4 * MOST_TOLD
+# With what ends it: a quote, a bracket, a stop.
+_LONG_WORD = re.compile(rf"(\S{{{MOST_SHOWN - 1}}})\S{{20,}}?([^\w\s]{{0,4}})(?!\S)")
 # Nobody mends more at a time, and no input may make us write an answer without measure.
 MOST_FAILURES = 100
 # What orjson carries, and with it every number that the gateway reads or writes.
@@ -158,6 +162,21 @@ def label(path: Sequence[str]) -> str:
 def shortened(text: str) -> str:
     """Return ``text`` as it is, or its start where it is too long for a sentence."""
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
+
+
+def readable(message: str) -> str:
+    """Return what a library says of a request, which quotes it whole, at a length to be read.
+
+    Its beginning and its end say what is wrong, and so do those of each word.
+    """
+    if len(message) <= MOST_SHOWN:
+        return message
+    if len(message) > _MOST_READ:  # a search takes time as well
+        message = f"{message[: _MOST_READ // 2]}…{message[-_MOST_READ // 2 :]}"
+    message = _LONG_WORD.sub(r"\1…\2", message)
+    if len(message) > MOST_TOLD:
+        message = f"{message[: MOST_TOLD // 2]} … {message[3 - MOST_TOLD // 2 :]}"
+    return message
 
 
 def listed(words: Sequence[str]) -> tuple[str, ...] | None:

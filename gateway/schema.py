@@ -20,6 +20,7 @@ from strawberry.types.graphql import OperationType as RequestedType
 
 from gateway.buckets.mutations import BucketMutations
 from gateway.buckets.queries import BucketQueries
+from gateway.checks import readable
 from gateway.collections.mutations import CollectionMutations
 from gateway.collections.queries import CollectionQueries
 from gateway.context import Context
@@ -335,6 +336,7 @@ def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
                 **(error.extensions or {}),
                 "code": _code(error, is_request_error),
             }
+        errors[index].message = readable(errors[index].message)
         notes.failed((errors[index].extensions or {})["code"])
 
 
