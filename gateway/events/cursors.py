@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -97,5 +98,6 @@ class EventCursors:
         )
 
 
+@lru_cache(maxsize=1024)
 def _tag_of(namespace_id: str) -> bytes:
     return hashlib.sha256(namespace_id.encode()).digest()[:_TAG]

@@ -40,19 +40,22 @@ class Root(NamedTuple):
 
     Args:
         key: Its name in the answer.
+        arguments: To be read with the variables of each who asks.
     """
 
     key: str
     name: str
     details: FieldDetailsList
-    arguments: dict[str, Any]
+    arguments: ArgumentSite
 
     @classmethod
     def of(cls, executor: PlanExecutor) -> Root:
         """Return the root field that an executor would execute.
 
+        Which field it is depends on no variables: directives may not leave it out.
+
         Raises:
-            GraphQLError: an argument is missing, or null where it may not be.
+            GraphQLError: an argument that is written in the document cannot be read.
         """
         kind = _root_type(executor)
         fields = collect_fields(
@@ -60,8 +63,8 @@ class Root(NamedTuple):
         ).grouped_field_set
         ((key, details),) = fields.items()
         node = details[0].node
-        site = ArgumentSite(kind.fields[node.name.value], node)
-        return cls(key, node.name.value, details, site.read(executor.variable_values))
+        arguments = ArgumentSite(kind.fields[node.name.value], node)
+        return cls(key, node.name.value, details, arguments)
 
 
 class Encoder:

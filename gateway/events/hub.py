@@ -16,7 +16,7 @@ from gateway.database.pool import Database
 from gateway.enums import Permission
 from gateway.errors import BadUserInput, GatewayError, RequestFailure, Unavailable
 from gateway.events.cursors import EventCursors, EventPosition
-from gateway.events.encoding import Encoder, Root, TellErrors, anonymous
+from gateway.events.encoding import Encoder, TellErrors, anonymous
 from gateway.events.filters import Wanted
 from gateway.events.following import Following, Sink
 from gateway.events.known_log import KnownLog
@@ -115,17 +115,17 @@ class Hub:
         if isinstance(executor, list):
             return executor
         try:
-            root = Root.of(executor)
+            asked = Asked(
+                text, name, variables, executor, self._sharing.question(text, name, executor)
+            )
             try:
-                return await self._follow(Asked(text, name, variables, executor, root), sink, after)
+                return await self._follow(asked, sink, after)
             except Unavailable as error:
                 sink.fail(error)
                 return _Ended()
             except RequestFailure as failure:
-                nodes = [each.node for each in root.details]
-                errors = [
-                    GraphQLError(failure.message, nodes, path=[root.key], original_error=failure)
-                ]
+                nodes, path = [each.node for each in asked.root.details], [asked.root.key]
+                errors = [GraphQLError(failure.message, nodes, path=path, original_error=failure)]
         except GraphQLError as error:
             errors = [error]
         self._tell_errors(errors)
@@ -134,7 +134,7 @@ class Hub:
     async def _follow(self, asked: Asked, sink: Sink, after: str | None) -> Following:
         asked.caller.require(Permission.READ)
         namespace_id = asked.caller.namespace_id
-        given = asked.root.arguments
+        given = asked.root.arguments.read(asked.executor.variable_values)
         if asked.root.name == "nodeStatus":
             topic = Topic.of_node(
                 namespace_id, given["id"], until_terminal=given["until_terminal"] is not False

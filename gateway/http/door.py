@@ -66,7 +66,8 @@ class Door:
             Unauthenticated, NamespaceRequired, Unavailable: As ``Authenticator.authenticate``.
             TooManyRequests: The address has tried too often.
         """
-        return await self._meet(address, *shown_in(payload))
+        shown = shown_in(payload)
+        return self._authenticator.known(*shown) or await self._meet(address, *shown)
 
     def count(self, caller: Caller) -> None:
         """Count a request, or an operation on a socket, for the caller's key.

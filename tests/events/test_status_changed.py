@@ -152,6 +152,20 @@ async def test_filters(
     assert sink.seen == [(names.get(id, id), version) for id, version in expected]
 
 
+async def test_one_text_with_other_variables_is_another_question(
+    gateway: Gateway, world: World
+) -> None:
+    sinks = [
+        await gateway.follow(variables={"filter": {"nodeIds": [each]}}) for each in OBJECTS[:3]
+    ]
+
+    await world.touch_now(*OBJECTS)
+
+    for sink, each in zip(sinks, OBJECTS, strict=False):
+        await sink.until_events(1)
+        assert sink.seen == [(each, 2)]
+
+
 async def test_tells_nothing_of_other_namespaces(
     gateway: Gateway, worlds: tuple[World, World]
 ) -> None:

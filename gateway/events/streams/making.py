@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gateway.errors import Unavailable
+from gateway.events.cursors import EventCursor
 from gateway.events.encoding import Encoder
 from gateway.events.following import Message
 from gateway.events.known_log import KnownLog
@@ -25,6 +26,9 @@ class Maker:
         self._log = log
         self._topic = topic
         self._encoder = encoder
+        # The last checkpoint: clients come back in crowds, and most of them to the same place.
+        self._place: tuple[EventCursor, bool] | None = None
+        self._checkpoint = Message(b"", None)
 
     async def entries(self, events: Sequence[Event]) -> list[Entry]:
         """Return the messages of events.
@@ -62,8 +66,11 @@ class Maker:
     def checkpoint(self, position: int, *, is_replaying: bool) -> Message:
         """Return the word that all up to a place was told."""
         cursor = self._log.cursor(self._topic.namespace_id, position)
-        word = StatusCheckpoint(cursor=cursor, replaying=is_replaying)
-        return Message(self._encoder.of_word(word), cursor)
+        if self._place != (cursor, is_replaying):
+            word = StatusCheckpoint(cursor=cursor, replaying=is_replaying)
+            self._checkpoint = Message(self._encoder.of_word(word), cursor)
+            self._place = cursor, is_replaying
+        return self._checkpoint
 
     def reset(self, position: int, reason: ResetReason) -> Message:
         """Return the word that events up to a place are missing."""

@@ -15,6 +15,17 @@ from gateway.planner.used_variables import used_variables
 MOST_TEXTS = 512
 
 
+class Question(NamedTuple):
+    """What all who send one text ask for, whatever their variables.
+
+    Args:
+        variables: The names of those that messages depend on: not that of the place alone.
+    """
+
+    root: Root
+    variables: frozenset[str]
+
+
 class Asked(NamedTuple):
     """A subscription, as it was asked for; ``name``: of its operation, if there are several."""
 
@@ -22,7 +33,12 @@ class Asked(NamedTuple):
     name: str | None
     variables: dict[str, Any]
     executor: PlanExecutor
-    root: Root
+    question: Question
+
+    @property
+    def root(self) -> Root:
+        """The field that is asked for."""
+        return self.question.root
 
     @property
     def caller(self) -> Caller:
@@ -32,12 +48,25 @@ class Asked(NamedTuple):
 
 
 class Sharing:
-    """Makes the keys of streams."""
+    """Tells of each who asks what it has in common with others."""
 
     def __init__(self) -> None:
+        self._questions = LeastUsedCache[tuple[str, str | None], Question](MOST_TEXTS)
         # Texts whose messages depend on who the caller is.
         self._personal = LeastUsedCache[tuple[str, str | None], bool](MOST_TEXTS)
-        self._variables = LeastUsedCache[tuple[str, str | None], frozenset[str]](MOST_TEXTS)
+
+    def question(self, text: str, name: str | None, executor: PlanExecutor) -> Question:
+        """Return what a text asks for; ``executor``: of its operation with that name.
+
+        Raises:
+            GraphQLError: an argument that is written in the text cannot be read.
+        """
+        question = self._questions.find((text, name))
+        if question is None:
+            root = Root.of(executor)
+            question = Question(root, _variables_of(executor, root))
+            self._questions.keep((text, name), question)
+        return question
 
     def key(self, asked: Asked) -> tuple[object, ...]:
         """Return what two subscriptions have in common if the same messages are for both.
@@ -45,10 +74,7 @@ class Sharing:
         Where the messages depend on the caller they are for that one only.
         """
         document = (asked.text, asked.name)
-        used = self._variables.find(document)
-        if used is None:
-            used = _variables_of(asked)
-            self._variables.keep(document, used)
+        used = asked.question.variables
         given = {each: asked.variables[each] for each in used if each in asked.variables}
         caller = asked.caller
         written = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
@@ -62,10 +88,9 @@ class Sharing:
         self._personal.keep((asked.text, asked.name), True)
 
 
-def _variables_of(asked: Asked) -> frozenset[str]:
-    """Return the names of the variables that messages depend on: not that of the place alone."""
-    fragments = {name: each.definition for name, each in asked.executor.fragments.items()}
-    nodes = [each.node for each in asked.root.details]
+def _variables_of(executor: PlanExecutor, root: Root) -> frozenset[str]:
+    fragments = {name: each.definition for name, each in executor.fragments.items()}
+    nodes = [each.node for each in root.details]
     arguments = [
         each for node in nodes for each in node.arguments or () if each.name.value != "after"
     ]

@@ -83,10 +83,12 @@ class Outlet:
 
         After False ``when_drained`` tells when it may, unless the client is gone.
         """
-        if self._transport.is_closing():
+        transport = self._transport
+        if transport.is_closing():
             return False
-        self._transport.write(data)
-        return not self._protocol.writing_paused
+        transport.write(data)
+        # Almost always all of it is gone at once.
+        return not transport.get_write_buffer_size() or not self._protocol.writing_paused
 
     def when_drained(self, call: Callable[[], None]) -> None:
         """Call a function, once, when the client has caught up; never if it goes before that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -69,9 +70,10 @@ def errors(id: str, errors: Sequence[Any]) -> bytes:
 
 
 def _result(before: bytes, json: bytes) -> bytes:
-    return _header(len(before) + len(json) + 1) + before + json + b"}"
+    return b"".join((_header(len(before) + len(json) + 1), before, json, b"}"))
 
 
+@lru_cache(maxsize=1024)
 def _header(length: int) -> bytes:
     if length < 126:
         return bytes((_TEXT, length))

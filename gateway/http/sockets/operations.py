@@ -55,6 +55,7 @@ class Operation:
         "_is_counted",
         "_is_drained_early",
         "_is_over",
+        "_outlet",
         "_task",
         "id",
     )
@@ -62,6 +63,7 @@ class Operation:
     def __init__(self, connection: Connection, client: Client, id: str) -> None:
         self.id = id
         self._connection = connection
+        self._outlet = connection.outlet
         self._client = client
         self._before = frames.before_results(id)
         self._following: Following | None = None
@@ -103,10 +105,9 @@ class Operation:
         """Write messages at once, in order; tell whether more may follow."""
         if self._is_over:
             return False
-        outlet = self._connection.outlet
-        if outlet.write(frames.results(self._before, messages)):
+        if self._outlet.write(frames.results(self._before, messages)):
             return True
-        outlet.when_drained(self._drained)
+        self._outlet.when_drained(self._drained)
         return False
 
     def complete(self) -> None:
