@@ -117,8 +117,10 @@ class Permission(Word):
 
     def includes(self, other: Permission) -> bool:
         """Tell whether holding this permission is holding ``other``."""
-        order = list(Permission)
-        return order.index(self) >= order.index(other)
+        return _RANKS[self] >= _RANKS[other]
+
+
+_RANKS = {each: rank for rank, each in enumerate(Permission)}
 
 
 @words("Whether an API key can be used.")

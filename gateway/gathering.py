@@ -41,10 +41,11 @@ class Gathering:
 
     def __init__(self) -> None:
         self.failures: list[UserFailure] = []
+        self._here = _Below(self.failures, ())
 
     def below(self, *parents: str) -> AbstractContextManager[None]:
         """Keep the failure of the block, its path moved under ``parents``, and go on after it."""
-        return _Below(self.failures, parents)
+        return _Below(self.failures, parents) if parents else self._here
 
     def end(self) -> None:
         """Return if nothing failed.

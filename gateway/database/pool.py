@@ -78,7 +78,6 @@ class Transaction:
         self._connection = connection
         self._namespace_id = namespace_id
         self._begin: str | None = begin  # sent with the first statement, or just before it
-        self.is_over = False  # value_alone has committed it
 
     @property
     def is_begun(self) -> bool:
@@ -127,23 +126,6 @@ class Transaction:
             await self.run_script()
         await self._connection.executemany(sql.sql, [sql.arguments(each) for each in values])
 
-    async def value_alone(self, statement: ClauseElement, /, **values: Any) -> Any:
-        """Run a statement that is all of the transaction, and commits by itself; return its value.
-
-        It takes one message instead of three, and has to set the namespace. Where it returns None
-        it must have changed nothing, and the transaction may still begin; else nothing more can be
-        run in it.
-        """
-        if self._begin is None:
-            raise RuntimeError("something was run in this transaction before")
-        sql = compiled(statement)
-        before = deadline.note_change()
-        value = await self._connection.fetchval(sql.sql, *sql.arguments(values))
-        self.is_over = value is not None
-        if not self.is_over:
-            deadline.note_change(before)
-        return value
-
     async def run_script(self, *statements: str) -> int:
         """Run SQL by hand in one message, that of the BEGIN if nothing came before.
 
@@ -153,8 +135,6 @@ class Transaction:
         Returns:
             How many rows the last one touched or found.
         """
-        if self.is_over:
-            raise RuntimeError("this transaction has been committed")
         begin = () if self._begin is None else (self._begin,)
         self._begin = None
         return _count(await self._connection.execute("; ".join((*begin, *statements))))
@@ -218,17 +198,16 @@ class Database:
             tx = Transaction(connection, namespace_id, begin)
             try:
                 yield tx
-                if tx.is_begun:
-                    if not is_look:
-                        deadline.note_change()
-                    outcome = await connection.execute("COMMIT")
-                elif not tx.is_over:
+                if not tx.is_begun:
                     return
+                if not is_look:
+                    deadline.note_change()
+                outcome = await connection.execute("COMMIT")
             except BaseException:
                 if tx.is_begun:
                     await _roll_back(connection)
                 raise
-            if tx.is_begun and outcome != "COMMIT":
+            if outcome != "COMMIT":
                 raise RuntimeError(
                     "nothing was kept: a statement had failed, and the block went on in spite of it"
                 )
@@ -300,6 +279,30 @@ class Database:
             await self._fail(connection, error)
             raise
         self.lender.give_back(connection)
+        return value
+
+    async def change(self, statement: ClauseElement, /, **values: Any) -> Any:
+        """Change something in a namespace by one statement, and commit it; return its one value.
+
+        That takes one message instead of the three of a transaction. The statement has to set the
+        namespace, and to return something unless it changes nothing.
+
+        Raises:
+            Unavailable: PostgreSQL gives no answer. Nobody knows whether something was changed.
+        """
+        sql = compiled(statement)
+        connection = await self._take()
+        before = deadline.note_change()
+        try:
+            value = await connection.fetchval(sql.sql, *sql.arguments(values))
+        except BaseException as error:
+            await self._fail(connection, error)
+            raise
+        self.lender.give_back(connection)
+        if value is None:
+            deadline.note_change(before)
+        else:
+            self.on_commit()
         return value
 
     async def _take(self) -> Connection:

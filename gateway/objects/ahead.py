@@ -33,6 +33,8 @@ async def bring_object(bringing: Bringing, limits: Limits, given: GivenObject) -
         Refused: Several of these.
         Unavailable: The store cannot keep the bytes.
     """
+    if not _may_have_bytes(given):
+        return given
     (brought,) = await bring_objects(bringing, limits, [given])
     if isinstance(brought, UserFailure | Refused):
         raise brought

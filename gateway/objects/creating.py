@@ -22,7 +22,7 @@ from sqlalchemy import (
 from gateway.blobs.store import BlobStore
 from gateway.buckets import holding
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.pool import Database, Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.limits import Limits
 from gateway.objects import new_blobs, new_objects, several
@@ -130,21 +130,12 @@ class Created(NamedTuple):
 
 
 async def create_object(
-    tx: Transaction,
-    store: BlobStore,
-    limits: Limits,
-    given: GivenObject,
-    *,
-    find_reading: FindReading | None = None,
+    tx: Transaction, store: BlobStore, limits: Limits, given: GivenObject
 ) -> Created:
     """Keep an object, its blobs and their bytes, or change the one that has its unique key.
 
     The bytes are written before the rows: after a crash in between no row names bytes that are not
-    there. Its metadata is kept with the defaults of the bucket's schema where keys are absent. Must
-    be the last in ``tx``, which may be committed with it.
-
-    Args:
-        find_reading: Tells how the payload's ``object`` will be read.
+    there. Its metadata is kept with the defaults of the bucket's schema where keys are absent.
 
     Raises:
         NotFound: There is no such bucket, or none of the unique key to be updated.
@@ -156,8 +147,6 @@ async def create_object(
         Refused: Several of the last three.
         Unavailable: The store cannot keep the bytes.
     """
-    if (created := await _create_alone(tx, limits, given, find_reading)) is not None:
-        return created
     bucket_id = given.bucket_id
     bucket = await holding.share(tx, bucket_id)
     if bucket is None:
@@ -185,20 +174,29 @@ async def create_object(
     return Created(object_id, skipped)
 
 
-async def _create_alone(
-    tx: Transaction, limits: Limits, given: GivenObject, find_reading: FindReading | None
+async def create_alone(
+    database: Database,
+    limits: Limits,
+    given: GivenObject,
+    *,
+    namespace_id: str,
+    find_reading: FindReading | None,
 ) -> Created | None:
-    """Create the object by one statement, which holds the bucket and is all of the transaction.
+    """Keep an object by one statement, which holds the bucket and is a transaction of its own.
 
-    It also reads the object for the answer, if that shows nothing else.
+    It is checked for the bucket as it was seen last, and kept if the bucket is still so. None where
+    that cannot be, and nothing was done: the bucket was not seen or has changed, or it takes more
+    than one statement, or the object is to be refused, which only who holds the bucket may do.
 
-    It is read and checked for the bucket as it was seen last, and kept if the bucket is still so.
-    None where that cannot be, and nothing was done: the bucket was not seen or has changed, or it
-    takes more than one statement, or the object is to be refused, which only who holds the bucket
-    may do.
+    Args:
+        find_reading: Tells how the payload's ``object`` will be read; the statement reads it too,
+            if that needs nothing but what is made.
+
+    Raises:
+        Unavailable: Nobody knows whether it was kept.
     """
-    seen = holding.last_seen(tx.namespace_id, given.bucket_id)
-    if tx.is_begun or seen is None or not seen.bucket.takes_any or given.skip_duplicates:
+    seen = holding.last_seen(namespace_id, given.bucket_id)
+    if seen is None or not seen.bucket.takes_any or given.skip_duplicates:
         return None
     if any(blob.upload_id is not None for blob in given.blobs) or not is_light(given.weight):
         return None
@@ -209,12 +207,13 @@ async def _create_alone(
     if any(blob.content.has_bytes for blob in new.blobs):
         return None
     object_id = new_id("obj")
-    values = _values(given, new, new.blobs, object_id, namespace_id=tx.namespace_id)
+    values = _values(given, new, new.blobs, object_id, namespace_id=namespace_id)
     reading = find_reading("object", Rows(id=object_id)) if find_reading else None
     if reading is None or not reading.parts <= _ADDED:
-        is_made = await tx.value_alone(_add_alone(None), seen=seen.xmin, **values)
+        is_made = await database.change(_add_alone(None), seen=seen.xmin, **values)
         return Created(object_id, []) if is_made else None
-    json = await tx.value_alone(_add_alone(reading.sql), seen=seen.xmin, **values, **reading.values)
+    values |= reading.values
+    json = await database.change(_add_alone(reading.sql), seen=seen.xmin, **values)
     return None if json is None else Created(object_id, [], json=json)
 
 

@@ -44,10 +44,18 @@ class ObjectMutations:
         context = info.context
         async with _bringing(context) as bringing:
             given = await ahead.bring_object(bringing, context.limits, _given(input))
-            async with context.transaction() as tx:
-                created = await creating.create_object(
-                    tx, context.blobs, context.limits, given, find_reading=find_reading_of(info)
+            created = None
+            if context.attempt is None:
+                created = await creating.create_alone(
+                    context.database,
+                    context.limits,
+                    given,
+                    namespace_id=context.caller.namespace_id,
+                    find_reading=find_reading_of(info),
                 )
+            if created is None:
+                async with context.transaction() as tx:
+                    created = await creating.create_object(tx, context.blobs, context.limits, given)
         if created.hashes:
             context.wake_housekeeper(created.hashes)
         return ObjectPayload(

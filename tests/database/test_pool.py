@@ -129,34 +129,27 @@ async def test_a_script_that_fails_undoes_the_block(one: Database, ns: str) -> N
     assert await names(one, ns) == ["a"]
 
 
-async def test_a_statement_alone_is_the_transaction(one: Database, url: str, ns: str) -> None:
-    async with one.transaction(ns) as tx, open_database(url, size=1) as other:
-        added = await tx.value_alone(ADD_ALONE, namespace_id=ns, name="a")
-        meanwhile = await names(other, ns)
-        with pytest.raises(RuntimeError, match="has been committed"):
-            await add(tx, "b")
-
-    assert (added, meanwhile, await names(one, ns)) == ("a", ["a"], ["a"])
+async def test_a_change_by_one_statement_is_kept_at_once(one: Database, ns: str) -> None:
+    assert await one.change(ADD_ALONE, namespace_id=ns, name="a") == "a"
+    assert await names(one, ns) == ["a"]
 
 
-async def test_after_a_statement_alone_that_added_nothing_the_transaction_begins(
-    one: Database, ns: str
-) -> None:
-    async with one.transaction(ns) as tx:
-        added = await tx.value_alone(ADD_ALONE, namespace_id=ns, name="")
-        await add(tx, "b")
-
-    assert (added, await names(one, ns)) == (None, ["b"])
+async def test_a_change_that_changes_nothing_returns_nothing(one: Database, ns: str) -> None:
+    assert await one.change(ADD_ALONE, namespace_id=ns, name="") is None
+    assert await names(one, ns) == []
 
 
-async def test_a_statement_alone_is_not_taken_for_a_later_one(one: Database, ns: str) -> None:
-    async def work() -> None:
-        async with one.transaction(ns) as tx:
-            await add(tx, "a")
-            await tx.value_alone(ADD_ALONE, namespace_id=ns, name="b")
+async def test_a_change_that_fails_is_undone(one: Database, ns: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await one.change(ADD_ALONE, namespace_id=ns, name="a" * 100)
 
-    with pytest.raises(RuntimeError, match="was run in this transaction before"):
-        await work()
+    assert await names(one, ns) == []
+
+
+async def test_a_change_whose_connection_is_lost_is_an_outage(one: Database, ns: str) -> None:
+    with pytest.raises(Unavailable, match="no answer"):
+        await one.change(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
     assert await names(one, ns) == []
 
 

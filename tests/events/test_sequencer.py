@@ -160,8 +160,9 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
         async with database.transaction(f"ns_{0:026d}", is_look=True) as tx:
             await tx.run_script("SELECT 1")
         assert told == [True]
-        async with database.transaction(f"ns_{0:026d}") as tx:
-            assert await tx.value_alone(text("SELECT 1"))
+        assert await database.change(text("SELECT NULL")) is None
+        assert told == [True]
+        assert await database.change(text("SELECT 1"))
         assert told == [True, True]
     finally:
         database.on_commit = lambda: None

@@ -483,13 +483,24 @@ async def _new_rows(client: Client, bucket: dict[str, Any], given: dict[str, Any
 
 async def test_is_kept_at_once_where_one_statement_does(client: Client) -> None:
     bucket = await new_bucket(client, bucketSchema=CONTRACT_SCHEMA)
+    given = GivenObject(bucket_id=bucket["id"])
+
+    async def create_alone() -> creating.Created | None:
+        return await creating.create_alone(
+            client.database,
+            client.limits,
+            given,
+            namespace_id=client.namespace_id,
+            find_reading=None,
+        )
+
+    before = await create_alone()  # nobody has seen the bucket
     await new_object(client, bucket)
+    created = await create_alone()
 
-    async with client.database.transaction(client.namespace_id) as tx:
-        given = GivenObject(bucket_id=bucket["id"])
-        created = await creating.create_object(tx, client.blobs, client.limits, given)
-        answer = await client.execute(READ_OBJECT, id=created.object_id)
-
+    assert before is None
+    assert created is not None
+    answer = await client.execute(READ_OBJECT, id=created.object_id)
     assert answer["object"]["id"] == created.object_id
 
 
