@@ -1,7 +1,8 @@
 """The epochs of the log: in which of them a number was given, and whether it still counts.
 
 An epoch is a term of one sequencer, and its mark is drawn by chance. So copies of a database, that
-each go on in their own way, never take each other's epochs for their own (decision 0019).
+each go on in their own way, never take each other's epochs for their own (decision 0019). Marks
+have no order: of two that differ, none is the newer one.
 """
 
 from __future__ import annotations
