@@ -111,6 +111,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many objects to move while a watched gateway is killed (a nightly run: 1000)",
     )
     parser.addoption(
+        "--strikes",
+        type=int,
+        default=3,
+        help="how often to kill gateways and PostgreSQL beneath subscribers (a nightly run: 500)",
+    )
+    parser.addoption("--storm-seed", type=int, default=1, help="the seed of all that storms do")
+    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
 

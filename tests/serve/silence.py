@@ -32,6 +32,11 @@ class Elsewhere:
     def stop(self) -> None:
         self._postgres.stop()
 
+    def crash(self) -> None:
+        """End it as `pg_ctl stop -m immediate` does: what was not written to its log is lost."""
+        os.kill(self._server(), signal.SIGQUIT)
+        self._postgres.stop()
+
     def start(self) -> None:
         self._postgres.start()
         self._lead_to_socket()
@@ -67,13 +72,16 @@ class Elsewhere:
             thread.join()
 
     def _send(self, number: int) -> None:
-        (file,) = self._data.glob("pg*/postmaster.pid")
-        server = int(file.read_text().split()[0])
+        server = self._server()
         # First, so that it makes no more.
         os.kill(server, number)
         for each in children_of(server):
             with suppress(ProcessLookupError):
                 os.kill(each, number)
+
+    def _server(self) -> int:
+        (file,) = self._data.glob("pg*/postmaster.pid")
+        return int(file.read_text().split()[0])
 
     def _lead_to_socket(self) -> None:
         _, _, folder = self._postgres.url.partition("?host=")
