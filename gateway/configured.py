@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.fetching.addresses import Addresses
 from gateway.fetching.rules import FetchRules
 from gateway.http.live.rules import LiveRules
 from gateway.limits import Limits
+from gateway.observing.broker_traffic import BrokerTraffic
 from gateway.query_limits.limits import QueryLimits
 from gateway.settings import (
     InvalidSetting,
     Settings,
+    read_nats,
     read_networks,
     read_ports,
     read_schemes,
 )
 from gateway.trusted import TrustedDocument, read_trusted
 from gateway.validation import Disclosure
+
+if TYPE_CHECKING:  # its package may be missing
+    from gateway.events.broker.nats import Broker
 
 
 def limits(settings: Settings) -> Limits:
@@ -99,3 +106,23 @@ def fetch_rules(settings: Settings) -> FetchRules:
         idle_s=settings.fetch_idle_s,
         total_s=settings.fetch_total_s,
     )
+
+
+def broker(
+    settings: Settings, publishes: Callable[[], bool], traffic: BrokerTraffic
+) -> Broker | None:
+    """Return what brings events besides the log; None if there is nothing.
+
+    Raises:
+        InvalidSetting: Its package is missing.
+    """
+    if not settings.nats_url:
+        return None
+    try:
+        from gateway.events.broker.nats import Broker
+    except ImportError as error:
+        raise InvalidSetting(
+            f"GATEWAY_NATS_URL asks for a broker, and {error.name} is missing;"
+            " pip install 'lineage-gateway[nats]'"
+        ) from error
+    return Broker(read_nats(settings.nats_url), publishes=publishes, traffic=traffic)

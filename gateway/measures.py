@@ -12,6 +12,7 @@ from gateway.events.sequencer import Sequencer
 from gateway.housekeeping import Housekeeper
 from gateway.http.live.open_connections import OpenConnections
 from gateway.observing.blob_calls import BlobCalls
+from gateway.observing.broker_traffic import BrokerTraffic
 from gateway.observing.metrics import Metrics
 from gateway.observing.requests import Requests
 from gateway.planner.caching import LeastUsedCache
@@ -30,6 +31,7 @@ def measure(
     housekeeper: Housekeeper,
     sequencer: Sequencer,
     hub: Hub,
+    broker_traffic: BrokerTraffic,
     connections: OpenConnections,
 ) -> None:
     """Show what the parts of a gateway count."""
@@ -137,6 +139,31 @@ def measure(
         "gateway_events_last_read_timestamp_seconds",
         "When the log was last read to its end; 0: not yet.",
         lambda: hub.read_at,
+    )
+    gauge(
+        "gateway_broker_connected",
+        "1 if events go through NATS, else 0.",
+        lambda: int(broker_traffic.is_connected),
+    )
+    counter(
+        "gateway_broker_published_total",
+        "Batches of events that were sent from here.",
+        lambda: broker_traffic.published,
+    )
+    counter(
+        "gateway_broker_received_total",
+        "Messages that came from the broker.",
+        lambda: broker_traffic.received,
+    )
+    counter(
+        "gateway_broker_unreadable_total",
+        "Messages that no gateway on this database sent.",
+        lambda: broker_traffic.unreadable,
+    )
+    counter(
+        "gateway_broker_filled_total",
+        "Events that were read from the log although a broker was to bring them.",
+        lambda: broker_traffic.filled,
     )
     gauge(
         "gateway_event_streams",

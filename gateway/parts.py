@@ -33,6 +33,7 @@ from gateway.http.persisted import PersistedTexts
 from gateway.measures import measure
 from gateway.namespaces.authentication import Authenticator
 from gateway.observing.blob_calls import BlobCalls
+from gateway.observing.broker_traffic import BrokerTraffic
 from gateway.observing.edge import Edge
 from gateway.observing.metrics import Metrics
 from gateway.observing.requests import Requests
@@ -93,12 +94,15 @@ class Parts:
         # events
         self._sequencer = Sequencer(database, retention_days=settings.event_retention_days)
         database.on_commit = self._sequencer.poke
+        traffic = BrokerTraffic()
+        self._broker = configured.broker(settings, lambda: self._sequencer.is_leader, traffic)
         self._hub = Hub(
             database,
             self._cursors,
             self.schema.subscribe_by,
             self.schema.tell_errors,
             most_bytes=settings.event_ring_bytes,
+            broker=self._broker,
         )
 
         # clients
@@ -132,6 +136,7 @@ class Parts:
             housekeeper=self._housekeeper,
             sequencer=self._sequencer,
             hub=self._hub,
+            broker_traffic=traffic,
             connections=self.connections,
         )
 
@@ -173,6 +178,8 @@ class Parts:
         ]
         if isinstance(self._rates, SharedBuckets):
             works.append(self._rates.run())
+        if self._broker is not None:
+            works.append(self._broker.run())
         tasks = [asyncio.create_task(each) for each in works]
         try:
             yield

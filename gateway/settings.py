@@ -83,6 +83,23 @@ def _read_address(text: str) -> None:
         raise ValueError("it has to begin with http:// or https://")
 
 
+def read_nats(text: str) -> list[str]:
+    """Return the servers in a list such as ``nats://one:4222,nats://other:4222``."""
+    servers = _items(text)
+    try:
+        urls = [urlsplit(each) for each in servers]
+        is_good = bool(urls) and all(
+            each.scheme in ("nats", "tls") and each.hostname and each.port != 0 for each in urls
+        )
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "it has to be nats://host:port or tls://host:port, with commas between several"
+        )
+    return servers
+
+
 def one_of(*words: str) -> Callable[[str], None]:
     """Return what reads one of a few words."""
 
@@ -247,6 +264,13 @@ class Settings:
     event_ring_bytes: int = _setting(
         32 * 1024 * 1024, "size of the messages kept for slow subscribers and those who come back"
     )
+    nats_url: str = _setting(
+        "",
+        "nats://… or tls://… of a NATS server, with commas between several: spares gateways the"
+        " reading of events from the database; empty: none",
+        read=read_nats,
+        is_secret=True,
+    )
     fetch_connect_s: int = _setting(10, "seconds to look up a host and connect to it, at most")
     fetch_idle_s: int = _setting(30, "seconds without a byte until a fetch is given up")
     fetch_total_s: int = _setting(3600, "seconds for the whole of a fetch, at most")
@@ -294,7 +318,11 @@ class Settings:
     def secrets(self) -> list[str]:
         """What must not be logged, wherever it turns up."""
         password = urlsplit(self.database_url).password or ""
-        return [each for each in (self.s3_secret_key, unquote(password)) if each]
+        brokers = [urlsplit(each) for each in _items(self.nats_url)]
+        # Without a password a user's name is a token.
+        tokens = [each.password or each.username or "" for each in brokers]
+        secrets = (self.s3_secret_key, *map(unquote, (password, *tokens)))
+        return [each for each in secrets if each]
 
 
 def _check_s3(values: Mapping[str, Any]) -> None:
@@ -316,7 +344,8 @@ def _parse(variable: str, text: str, setting: dataclasses.Field[Any]) -> Any:
         try:
             read(text)
         except ValueError as error:
-            raise InvalidSetting(f"{variable} is {text!r}; {error}") from error
+            shown = repr(text) if setting.repr else "not right"
+            raise InvalidSetting(f"{variable} is {shown}; {error}") from error
     kind: type = type(setting.default)
     if kind is bool:
         if text.lower() not in _BOOLEANS:

@@ -27,6 +27,8 @@ from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import open_state
 from tests.client import client as client  # the fixture
+from tests.nats import nats_server as nats_server
+from tests.nats import start_nats as start_nats
 from tests.s3 import s3_place as s3_place
 from tests.s3 import s3_store as s3_store
 

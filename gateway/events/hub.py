@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from graphql import GraphQLError
 
 from gateway.checks import shortened
@@ -20,7 +19,7 @@ from gateway.events.encoding import Encoder, TellErrors, anonymous
 from gateway.events.filters import Wanted
 from gateway.events.following import Following, Sink
 from gateway.events.known_log import KnownLog
-from gateway.events.log import Event
+from gateway.events.log import Event, LogRow
 from gateway.events.messages import ResetReason
 from gateway.events.standing import find_standing
 from gateway.events.streams.all_streams import Streams
@@ -31,6 +30,9 @@ from gateway.events.tailer import Tailer
 from gateway.events.topics import Topic
 from gateway.planner.executor import PlanExecutor
 from gateway.tasks import end
+
+if TYPE_CHECKING:  # its package may be missing
+    from gateway.events.broker.nats import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Hub:
     Args:
         prepare: Makes what executes a subscription, or tells why there is none.
         most_bytes: What of messages is kept for those who are slow, or come back.
+        broker: Brings what another gateway has read of the log.
     """
 
     def __init__(
@@ -69,12 +72,13 @@ class Hub:
         tell_errors: TellErrors,
         *,
         most_bytes: int = MOST_BYTES,
+        broker: Broker | None = None,
     ) -> None:
         self._database = database
         self._cursors = cursors
         self._prepare = prepare
         self._tell_errors = tell_errors
-        self._tailer = Tailer(database, self)
+        self._tailer = Tailer(database, self, broker)
         self._log = KnownLog(database, cursors, self._tailer)
         self._sharing = Sharing()
         self._streams = Streams(most_bytes)
@@ -253,7 +257,7 @@ class Hub:
         """Whether anybody follows."""
         return bool(self._streams)
 
-    def take(self, records: Sequence[asyncpg.Record]) -> None:
+    def take(self, records: Sequence[LogRow]) -> None:
         """Give each event to the streams that it fits."""
         for record in records:
             namespace_id = record["namespace_id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -61,7 +62,10 @@ _COLUMNS = (
     EventRow.error,
     EventRow.at,
 )
-_NEW = ", ".join(each.key for each in _COLUMNS)
+# A row has these, be it a record or what a broker brought of it.
+NEW_COLUMNS = tuple(each.key for each in _COLUMNS)
+LogRow = asyncpg.Record | Mapping[str, Any]
+_NEW = ", ".join(NEW_COLUMNS)
 # The epoch comes with the events, of one snapshot: numbers that were given anew are never taken for
 # those that follow. Without events there is one row all the same.
 _NEWEST = "coalesce((SELECT mark FROM event_epochs ORDER BY epoch DESC LIMIT 1), 0) AS epoch"
@@ -130,7 +134,7 @@ class Event:
         self.at = at
 
     @classmethod
-    def of(cls, record: asyncpg.Record, cursor: EventCursor) -> Event:
+    def of(cls, record: LogRow, cursor: EventCursor) -> Event:
         """Return the event that a row tells of."""
         return cls(
             cursor=cursor,

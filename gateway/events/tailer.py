@@ -7,20 +7,26 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import asyncpg
 
 from gateway.database.pool import Database
 from gateway.errors import GatewayError, Unavailable
+from gateway.events.broker.channel import Batch, find_channel
 from gateway.events.epochs import Epochs
-from gateway.events.log import READ_END, READ_EPOCHS, READ_NEW, SEE_ALL
+from gateway.events.log import READ_END, READ_EPOCHS, READ_NEW, SEE_ALL, LogRow
+
+if TYPE_CHECKING:  # its package may be missing
+    from gateway.events.broker.nats import Broker
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "events"
 # The sequencer tells of each batch; what is not heard of is found a moment later.
 LOOK_EVERY_S = 0.25
+# What the sequencer has told of and no broker brought by then is read.
+BROKER_MAY_TAKE_S = 0.05
 MOST_EVENTS = 1000
 RETRY_AFTER_S = 0.2
 LONGEST_RETRY_S = 1.0
@@ -45,7 +51,7 @@ class Listener(Protocol):
     def is_wanted(self) -> bool:
         """Whether anybody follows at all."""
 
-    def take(self, records: Sequence[asyncpg.Record]) -> None:
+    def take(self, records: Sequence[LogRow]) -> None:
         """Take the rows of the log after those before; ``Tailer.position`` is behind them."""
 
     def fail_all(self, error: GatewayError) -> None:
@@ -63,10 +69,16 @@ class Tailer:
     nothing is ever left out. While nobody follows, no events are read.
     """
 
-    def __init__(self, database: Database, listener: Listener) -> None:
+    def __init__(
+        self, database: Database, listener: Listener, broker: Broker | None = None
+    ) -> None:
         self._database = database
         self._listener = listener
+        self._broker = broker
         self._woken = asyncio.Event()
+        self._is_due = False
+        if broker is not None:
+            broker.on_brought = self._woken.set
         self._waiting: list[asyncio.Future[None]] = []
         self._is_known = False
         self._retry_after_s = RETRY_AFTER_S
@@ -100,7 +112,7 @@ class Tailer:
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
-        self._woken.set()
+        self._wake()
         await answer
 
     def _give_up(self, error: GatewayError) -> None:
@@ -117,6 +129,8 @@ class Tailer:
             try:
                 async with self._database.own_connection(**_SETTINGS) as connection:
                     await connection.add_listener(CHANNEL, self._hear)
+                    if self._broker is not None:
+                        self._broker.meet(await find_channel(connection))
                     while True:
                         await self._look(connection, patience)
             except Unavailable as error:
@@ -128,7 +142,7 @@ class Tailer:
 
     async def _look(self, connection: asyncpg.Connection, patience: asyncio.Timeout) -> None:
         """Read what is new, tell of it, and wait until there may be more."""
-        self._woken.clear()
+        self._is_due = False
         waiting, self._waiting = self._waiting, []
         try:
             is_end = await self._read(connection)
@@ -149,11 +163,20 @@ class Tailer:
                 each.set_result(None)
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_EVERY_S):
-                await self._woken.wait()
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Return once the log is to be read; what the broker brings meanwhile is told of."""
+        while not self._is_due:
+            await self._woken.wait()
+            self._woken.clear()
+            if self._broker is not None and not self._take_brought(self._broker):
+                return
 
     async def _read(self, connection: asyncpg.Connection) -> bool:
         """Read on; return whether that was to the end."""
-        if not (self._is_known and self._listener.is_wanted):
+        is_publishing = self._broker is not None and self._broker.is_publishing
+        if not (self._is_known and (self._listener.is_wanted or is_publishing)):
             await self._go_to_end(connection)
             return True
         records = await connection.fetch(READ_NEW, self.position, MOST_EVENTS)
@@ -165,10 +188,35 @@ class Tailer:
             records
         ):
             raise RuntimeError(f"the log of events has a hole after {self.position}")
-        self.position = records[-1]["seq"]
-        self.delay_s = time.time() - records[-1]["at"].timestamp()
-        self._listener.take(records)
+        self._tell(records)
+        if self._broker is not None:
+            if self._broker.is_publishing:
+                self._broker.publish(Batch(self.epochs.newest, records))
+            elif self._broker.is_bringing:
+                self._broker.traffic.filled += len(records)
         return len(records) < MOST_EVENTS
+
+    def _take_brought(self, broker: Broker) -> bool:
+        """Tell of what the broker brought; return whether the log need not be read for the rest.
+
+        What is told already is left out. What does not follow, or is of another epoch than the one
+        that is known here, is left to the log: it has all that is missing, or knows better.
+        """
+        if not self._listener.is_wanted:
+            broker.forget_brought()
+        for batch in broker.brought():
+            told = self.position + 1 - batch.rows[0]["seq"]
+            if batch.epoch != self.epochs.newest or told < 0:
+                return False
+            self._tell(batch.rows[told:])
+        return True
+
+    def _tell(self, rows: Sequence[LogRow]) -> None:
+        """Tell of rows that follow what was told."""
+        if rows:
+            self.position = rows[-1]["seq"]
+            self.delay_s = time.time() - rows[-1]["at"].timestamp()
+            self._listener.take(rows)
 
     async def _go_to_end(self, connection: asyncpg.Connection) -> None:
         (end,) = await connection.fetch(READ_END)
@@ -187,5 +235,19 @@ class Tailer:
         if self.epochs.parts_from(known.of(self.position), self.position):
             raise _Broken(f"events are numbered anew after {self.position}, in another epoch")
 
-    def _hear(self, *_: object) -> None:
+    def _hear(self, *arguments: object) -> None:
+        """Look, unless a broker brings what the database tells of."""
+        if self._broker is None or not self._broker.is_bringing:
+            self._wake()
+        elif self._listener.is_wanted:
+            last_seq = int(str(arguments[-1]))
+            loop = asyncio.get_running_loop()
+            loop.call_later(BROKER_MAY_TAKE_S, self._wake_if_before, last_seq)
+
+    def _wake_if_before(self, seq: int) -> None:
+        if self.position < seq:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._is_due = True
         self._woken.set()

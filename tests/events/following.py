@@ -23,6 +23,7 @@ from gateway.database.ids import new_id
 from gateway.database.pool import Database
 from gateway.enums import Permission
 from gateway.errors import GatewayError
+from gateway.events.broker.nats import Broker
 from gateway.events.cursors import EventCursors
 from gateway.events.following import Following, Message
 from gateway.events.hub import Hub
@@ -286,9 +287,13 @@ def caller_in(namespace_id: str, *permissions: Permission) -> Caller:
 
 @asynccontextmanager
 async def gateway_on(
-    database: Database, folder: Path, *, most_bytes: int = 32 * 1024 * 1024
+    database: Database,
+    folder: Path,
+    *,
+    most_bytes: int = 32 * 1024 * 1024,
+    broker: Broker | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Run a hub."""
+    """Run a hub, and the broker that it has."""
     cursors = EventCursors()
     await cursors.load(database)
     schema = make_schema(cursors=cursors)
@@ -304,9 +309,17 @@ async def gateway_on(
         cursors=cursors,
         housekeeper=Housekeeper(database, blobs),
     )
-    hub = Hub(database, cursors, schema.subscribe_by, schema.tell_errors, most_bytes=most_bytes)
-    task = asyncio.create_task(hub.run())
+    hub = Hub(
+        database,
+        cursors,
+        schema.subscribe_by,
+        schema.tell_errors,
+        most_bytes=most_bytes,
+        broker=broker,
+    )
+    tasks = [asyncio.create_task(each.run()) for each in (hub, broker) if each]
     try:
         yield Gateway(database, hub, context, schema)
     finally:
-        await end(task)
+        for task in tasks:
+            await end(task)

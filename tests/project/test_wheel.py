@@ -14,11 +14,11 @@ import dev
 
 UV = Path(sys.prefix, "bin", "uv")
 
-# Traces need the packages of the extra `otel`.
+# Traces and the broker need the packages of extras.
 IMPORT_ALL = """
 import importlib, pkgutil, gateway
 for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
-    if not module.name.endswith(("__main__", "observing.tracing")):
+    if not module.name.endswith(("__main__", "observing.tracing", "broker.nats")):
         importlib.import_module(module.name)
         print(module.name)
 """

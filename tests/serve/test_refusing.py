@@ -16,7 +16,7 @@ from gateway.commands import announcing
 from gateway.database import revisions
 from gateway.database.state import CannotStart
 from gateway.settings import InvalidSetting, Settings
-from tests.serve.gateways import Gateway, run
+from tests.serve.gateways import ROOT, Gateway, run
 
 
 def refused(*arguments: str | Path, **variables: str) -> str:
@@ -141,6 +141,22 @@ def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "Invalid value for '--port'" in capsys.readouterr().err
 
 
+async def test_the_package_for_a_broker_is_missing(state_folder: Path, postgres_url: str) -> None:
+    stubs = state_folder.parent / "stubs"
+    stubs.mkdir()
+    (stubs / "nats.py").write_text("raise ModuleNotFoundError('no such module', name='nats')")
+    variables = {
+        "GATEWAY_DATABASE_URL": postgres_url,
+        "GATEWAY_NATS_URL": "nats://localhost",
+        "PYTHONPATH": f"{stubs}:{ROOT}",
+    }
+
+    assert refused("--state", state_folder, **variables) == (
+        "GATEWAY_NATS_URL asks for a broker, and nats is missing;"
+        " pip install 'lineage-gateway[nats]'"
+    )
+
+
 @pytest.mark.parametrize("text", ["16M", "0", "-1", "1.5", "²", " "])
 def test_a_setting_has_to_be_a_whole_number(text: str) -> None:
     with pytest.raises(InvalidSetting) as raised:
@@ -185,6 +201,37 @@ def test_settings_of_s3_have_to_fit_together(variables: dict[str, str], told: st
         Settings.from_environment(variables)
 
     assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nats.example.org:4222",
+        "ws://u:hidden@nats.example.org",
+        "nats://",
+        "nats://u:hidden@nats:port",
+        "nats://nats:65536",
+        "nats://one:4222 tls://hidden@other:4222",
+        ",",
+    ],
+)
+def test_a_broker_has_to_be_a_nats_server(text: str) -> None:
+    with pytest.raises(InvalidSetting) as raised:
+        Settings.from_environment({"GATEWAY_NATS_URL": text})
+
+    assert str(raised.value) == (
+        "GATEWAY_NATS_URL is not right; it has to be nats://host:port or tls://host:port, with"
+        " commas between several"
+    )
+
+
+def test_passwords_and_tokens_of_brokers_are_not_logged() -> None:
+    url = "nats://one, tls://gateway:p%40ss@other:4223, nats://t%3Aoken@third"
+
+    settings = Settings.from_environment({"GATEWAY_NATS_URL": url})
+
+    assert settings.secrets == ["p@ss", "t:oken"]
+    assert url not in repr(settings)
 
 
 def test_settings_show_no_secret() -> None:
