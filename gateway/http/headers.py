@@ -69,8 +69,8 @@ class Headers:
         # What stays the same is the same for a second, in which many may ask.
         origin = request.headers.get(ORIGIN) if self._origins else None
         head = self._head(media_type, origin, int(time.time()))
-        id = notes.request_id().encode()
-        return b"%bContent-Length: %d\r\nX-Request-Id: %b\r\n\r\n%b" % (head, len(body), id, body)
+        own = f"Content-Length: {len(body)}\r\n{REQUEST_ID}: {notes.request_id()}\r\n\r\n"
+        return b"".join((head, own.encode(), body))
 
     async def _complete(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         headers = response.headers

@@ -97,8 +97,11 @@ class Operation:
                 answers = await asyncio.gather(*[_read(each, values, context) for each in planned])
         except Exception:  # whatever it is, the long road meets it again, and tells of it
             return None
-        parts = [root.start + answer for root, answer in zip(self._roots, answers, strict=True)]
-        return b'{"data":{' + b",".join(parts) + b"}}"
+        text = [b'{"data":{']
+        for root, answer in zip(self._roots, answers, strict=True):
+            text += (root.start, answer, b",")
+        text[-1] = b"}}"
+        return b"".join(text)  # copied once: it may be large
 
 
 class _Planned(NamedTuple):
