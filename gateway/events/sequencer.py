@@ -31,6 +31,7 @@ STAND_EVERY_S = 0.5
 RETRY_AFTER_S = 0.5
 # A batch of so many takes a quarter of a second; a backlog is moved piece by piece.
 MOST_EVENTS = 10_000
+OPEN_TIMEOUT_S = 3600.0  # without one it would be that of all statements
 
 _SETTINGS = {
     "application_name": "lineage-gateway events",
@@ -105,7 +106,7 @@ class Sequencer:
         """Sequence for as long as the connection lasts, for the lock is the connection's."""
         await connection.add_listener(POKES, self._hear)
         # After a restore it looks at all that the log holds.
-        epoch = await connection.fetchval("SELECT open_event_epoch()", timeout=None)
+        epoch = await connection.fetchval("SELECT open_event_epoch()", timeout=OPEN_TIMEOUT_S)
         logger.info("sequencing events here, in epoch %d", epoch)
         self.is_leader = True
         cleaning = asyncio.create_task(clearing.run(self._database, self._retention_days))

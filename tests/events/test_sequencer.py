@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from gateway.database import migrate
+from gateway.database import migrate, pool
 from gateway.database.embedded.options import TESTING
 from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Database, open_database
@@ -31,6 +31,11 @@ LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientErr
 GAPS = "SELECT max(seq) - count(*) FROM event_log"
 KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'lineage-gateway events' AND datname = current_database()
+"""
+SEQUENCING = 3471906258814402967  # the key of the lock under which events are numbered
+WAITING = """
+    SELECT array_agg(wait_event) FROM pg_stat_activity
     WHERE application_name = 'lineage-gateway events' AND datname = current_database()
 """
 
@@ -218,6 +223,30 @@ async def test_tells_of_an_outage_once(
         "no events are sequenced here: cannot connect to the database: no route",
         "events can be sequenced here again",
     ]
+
+
+async def test_the_beginning_of_a_term_may_take_long(
+    sql: asyncpg.Connection,
+    superuser: asyncpg.Connection,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.5)
+
+    async def waits() -> bool:
+        return bool(await sql.fetchval(WAITING) == ["advisory"])
+
+    async with open_database(postgres_url) as database:
+        await superuser.execute("SELECT pg_advisory_lock($1)", SEQUENCING)
+        one = Sequencer(database, retention_days=7)
+        async with running(one):
+            await until(waits)
+            await asyncio.sleep(1)
+            still = await waits()
+            await superuser.execute("SELECT pg_advisory_unlock($1)", SEQUENCING)
+            await until_leading(one)
+
+    assert still
 
 
 async def test_clears_the_outbox_while_it_leads(
