@@ -33,16 +33,18 @@ def faults(gateway: Gateway) -> list[str]:
 
 @pytest.mark.parametrize("junk", NO_HTTP.values(), ids=NO_HTTP.keys())
 def test_what_is_no_http_is_refused(served: Gateway, junk: bytes) -> None:
+    before = faults(served)
     with connected(served) as client:
         client.sendall(junk)
         answer = client.recv(65_536)
 
     assert answer.split()[1] == b"400"
     assert served.post(VIEWER).status == 200
-    assert faults(served) == []
+    assert faults(served) == before
 
 
 def test_who_leaves_in_the_middle_of_a_body_is_not_missed(served: Gateway) -> None:
+    before = faults(served)
     key = f"Authorization: Bearer {served.ready['api_key']}\r\nX-Namespace: default\r\n".encode()
     with connected(served) as client:
         client.sendall(HEAD + key + b"Content-Length: 99\r\nExpect: 100-continue\r\n\r\n")
@@ -50,4 +52,4 @@ def test_who_leaves_in_the_middle_of_a_body_is_not_missed(served: Gateway) -> No
         client.sendall(b'{"query": ')
 
     assert served.post(VIEWER).status == 200
-    assert faults(served) == []
+    assert faults(served) == before
