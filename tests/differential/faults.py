@@ -132,7 +132,7 @@ SOME = (
     Fault(
         "one plan serves variables of any shape",
         _EXECUTOR,
-        {"for node in nodes), variables, rows.shape)": "for node in nodes), None, rows.shape)"},
+        {"for node in nodes]), variables, rows.shape)": "for node in nodes]), None, rows.shape)"},
     ),
     Fault(
         "an id finds another namespace's row",
