@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Counts:
     went_back: int = 0
     of_others: int = 0  # of another namespace
     resets: int = 0
-    endings: dict[str, int] = field(default_factory=dict)
+    endings: Counter[str] = field(default_factory=Counter)
 
 
 class Follower:
@@ -137,7 +137,7 @@ class Follower:
         while True:
             message = await socket.receive()
             if message.type is not aiohttp.WSMsgType.TEXT:
-                self._note(str(socket.close_code))
+                self._counts.endings[str(socket.close_code)] += 1
                 raise Gone
             text: str = message.data
             if text == '{"type":"ping"}':
@@ -148,7 +148,7 @@ class Follower:
     def _take(self, text: str) -> None:
         message = _read(text)
         if message["type"] != "next":
-            self._note(text)
+            self._counts.endings[text] += 1
             self.is_refused = True
             raise Gone
         told = message["payload"]["data"]["statusChanged"]
@@ -162,9 +162,6 @@ class Follower:
             self.is_done = told["nodeId"] == LAST and told["version"] > 1
         elif told["__typename"] == "StatusReset":
             self._counts.resets += 1
-
-    def _note(self, ending: str) -> None:
-        self._counts.endings[ending] = self._counts.endings.get(ending, 0) + 1
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ outside. ``--strikes 500`` is the long run, which tells its counts with ``-s``.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -49,21 +50,29 @@ async def test_each_is_told_all_of_its_own_once_and_in_order(
                     await until_all_are_told_more(followers)
                     assert (counts.of_others, counts.resets) == (0, 0)
 
-            sql = await asyncpg.connect(database.url)
-            for namespace_id in NAMESPACES:
-                await sql.execute(f"SET app.namespace_id = '{namespace_id}'")
-                happened = await wanted(sql, namespace_id)
-                ours = [each for each in followers if each.namespace_id == namespace_id]
-                assert len(happened) > 50
-                assert {judge(happened, each.told) for each in ours} == {RIGHT}
-                assert len({each.texts for each in ours}) == 1
-                print(f"{len(happened)} events")  # noqa: T201 - with pytest -s
-            await sql.close()
+            happened = await judge_all(database.url, followers)
             assert (counts.of_others, counts.resets) == (0, 0)
             for gateway in all_of_them.gateways:
                 await until(partial(asyncio.to_thread, gateway.has_nothing_left))
                 assert "Traceback" not in gateway.complaint
-    print(counts, all_of_them.struck, [each.ended for each in writers])  # noqa: T201
+    ended = sum((each.ended for each in writers), Counter[str]())
+    print(f"{happened} events", counts, all_of_them.struck, ended)  # noqa: T201 - with pytest -s
+
+
+async def judge_all(url: str, followers: Sequence[Follower]) -> int:
+    """Hold what each was told against what the objects have become; return how much that was."""
+    happened = 0
+    sql = await asyncpg.connect(url)
+    for namespace_id in NAMESPACES:
+        await sql.execute(f"SET app.namespace_id = '{namespace_id}'")
+        of_all = await wanted(sql, namespace_id)
+        ours = [each for each in followers if each.namespace_id == namespace_id]
+        assert len(of_all) > 50
+        assert {judge(of_all, each.told) for each in ours} == {RIGHT}
+        assert len({each.texts for each in ours}) == 1
+        happened += len(of_all)
+    await sql.close()
+    return happened
 
 
 @pytest.mark.parametrize(

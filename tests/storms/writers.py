@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
@@ -58,7 +59,7 @@ class Writer:
         self._random = Random(seed)  # noqa: S311
         self._is_long = is_long
         self._is_stopped = False
-        self.ended = {"COMMIT": 0, "ROLLBACK": 0, "failed": 0}
+        self.ended: Counter[str] = Counter()
 
     def stop(self) -> None:
         self._is_stopped = True
@@ -86,7 +87,7 @@ class Writer:
             how = "failed"
         await sql.execute("ROLLBACK" if how == "failed" else how)
         self.ended[how] += 1
-        await asyncio.sleep(self._random.uniform(0, 0.02))
+        await asyncio.sleep(self._random.uniform(0, 0.04))
 
     async def _write(self, sql: asyncpg.Connection) -> None:
         ids = self._some()
