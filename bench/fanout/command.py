@@ -114,8 +114,8 @@ async def run(
             servers.append(stack.enter_context(open_graphql_ws(temporary, graphql_ws)))
         crowds = await stack.enter_async_context(open_crowds(sizes.processes))
         _say("idle subscribers")
-        openings = {
-            each.name: await measure.opening(each, crowds, subscribers=sizes.idle)
+        idle_kb = {
+            each.name: await measure.idle_kb(each, crowds, subscribers=sizes.idle)
             for each in servers
         }
         _say("fan-out")
@@ -126,7 +126,7 @@ async def run(
         latencies = await measure.latencies(
             gateway, crowds, load, subscribers=sizes.close_by, rounds=sizes.rounds
         )
-    return Measured(fanout, openings, latencies)
+    return Measured(fanout, idle_kb, latencies)
 
 
 def _conditions(sizes: Sizes, missing: str | None) -> str:

@@ -40,18 +40,16 @@ class Load(NamedTuple):
     dense: Events = Events(2000, 5, 0.025)
 
 
-class Opening(NamedTuple):
-    """What each idle subscriber, on a socket of its own, costs."""
-
-    cpu_ms: float
-    memory_kb: float
-
-
 class Fanout(NamedTuple):
-    """CPU time of servers in microseconds for each message, by round."""
+    """CPU time of servers, by round: in microseconds for each message.
+
+    Args:
+        opening: In milliseconds for each who connects and subscribes.
+    """
 
     single: Mapping[str, list[float]]
     bursts: Mapping[str, list[float]]
+    opening: Mapping[str, list[float]]
 
 
 class Latency(NamedTuple):
@@ -61,26 +59,28 @@ class Latency(NamedTuple):
     p99_ms: float
 
 
-async def opening(server: Server, crowds: Crowds, *, subscribers: int) -> Opening:
-    """Let many subscribe to a server, and do nothing."""
+async def idle_kb(server: Server, crowds: Crowds, *, subscribers: int) -> float:
+    """Return what each occupies who subscribes on a socket of its own, and hears nothing."""
     async with followed(server, crowds, _FIRST):
         pass
-    before = cpu.of_process(server.pid), cpu.resident_mb(server.pid)
+    before_mb = cpu.resident_mb(server.pid)
     async with followed(server, crowds, subscribers):
-        spent_s = cpu.of_process(server.pid) - before[0]
-        taken_mb = cpu.resident_mb(server.pid) - before[1]
-    return Opening(spent_s / subscribers * 1e3, taken_mb / subscribers * 1e3)
+        return (cpu.resident_mb(server.pid) - before_mb) / subscribers * 1e3
 
 
 async def fanout(
     servers: Sequence[Server], crowds: Crowds, load: Load, *, subscribers: int, rounds: int
 ) -> Fanout:
     """Have each tell its subscribers of events, one by one and in bursts."""
-    found = Fanout({each.name: [] for each in servers}, {each.name: [] for each in servers})
+    names = [each.name for each in servers]
+    found = Fanout(*({name: [] for name in names} for _ in Fanout._fields))
     order = list(servers)
     for _ in range(rounds):
         for server in order:
+            before_s = cpu.of_process(server.pid)
             async with followed(server, crowds, subscribers):
+                spent_s = cpu.of_process(server.pid) - before_s
+                found.opening[server.name].append(spent_s / subscribers * 1e3)
                 found.single[server.name].append(await _cpu_us(server, crowds, load.single))
                 found.bursts[server.name].append(await _cpu_us(server, crowds, load.bursts))
         order.reverse()

@@ -48,6 +48,8 @@ _CHANGE = """
     WHERE namespace_id = current_setting('app.namespace_id') AND id = ANY ($1::text[])
     RETURNING id, version
 """
+# As gateways tell the one that sequences: with nothing to be flushed.
+_POKE = f"SELECT set_config('synchronous_commit', 'off', true), pg_notify('{POKES}', '')"
 
 
 class Events(NamedTuple):
@@ -94,7 +96,7 @@ class Gateway:
             ids = [self._objects[(start + each) % len(self._objects)] for each in range(some)]
             rows = await self._connection.fetch(_CHANGE, ids)
             now = time.monotonic()
-            await self._connection.execute(f"NOTIFY {POKES}")
+            await self._connection.execute(_POKE)
             committed_at |= {(row["id"], row["version"]): now for row in rows}
             due += events.every_s
             await asyncio.sleep(due - time.monotonic())

@@ -10,7 +10,7 @@ import pytest
 from bench.fanout import command, measure, report
 from bench.fanout.command import Sizes
 from bench.fanout.crowds import Crowds, open_crowds
-from bench.fanout.measure import BESIDE, CALM, DENSE, STALLED, Fanout, Latency, Load, Opening
+from bench.fanout.measure import BESIDE, CALM, DENSE, STALLED, Fanout, Latency, Load
 from bench.fanout.report import Measured
 from bench.fanout.servers import Events, Server, open_raw
 from bench.fanout.subscribers import WrongMessages
@@ -47,7 +47,8 @@ async def test_measures_everything(
 
     measured = await command.run(url, tmp_path, sizes, FEW, graphql_ws=None)
 
-    assert set(measured.fanout.single) == set(measured.openings) == {"raw", "gateway"}
+    assert set(measured.idle_kb) == {"raw", "gateway"}
+    assert all(set(figures) == set(measured.idle_kb) for figures in measured.fanout)
     assert all(len(runs) == 1 for runs in measured.latencies.values())
     assert all(run.p99_ms > 0 for runs in measured.latencies.values() for run in runs)
 
@@ -82,8 +83,12 @@ async def test_who_stalls_gets_everything_later(raw: Server, crowds: Crowds) -> 
 def test_marks_what_is_reached_and_what_is_not() -> None:
     calm, slow = [Latency(9, 29)], [Latency(9, 59)]
     measured = Measured(
-        Fanout({"raw": [4.0, 4.0], "gateway": [5.0, 7.0]}, {"raw": [4.0], "gateway": [0.5]}),
-        {"raw": Opening(0.3, 15), "gateway": Opening(0.6, 18)},
+        Fanout(
+            {"raw": [4.0, 4.0], "gateway": [5.0, 7.0]},
+            {"raw": [4.0], "gateway": [0.5]},
+            {"raw": [0.3, 0.3], "gateway": [0.5, 0.7]},
+        ),
+        {"raw": 15, "gateway": 18},
         {CALM: calm, BESIDE: slow, DENSE: calm, STALLED: calm},
     )
 
@@ -91,7 +96,7 @@ def test_marks_what_is_reached_and_what_is_not() -> None:
 
     assert "| CPU a message, gateway / raw | ≤ 1.5 | 1.50 (1.25..1.75) | ✓ |" in lines
     assert "| CPU a message, gateway / graphql-ws | ≤ 0.2 | not measured |  |" in lines
-    assert "| CPU to open and subscribe, ms | ≤ 0.5 | 0.6 | ✗ |" in lines
+    assert "| CPU to open and subscribe, ms | ≤ 0.5 | 0.60 (0.50..0.70) | ✗ |" in lines
     assert "| p99, beside a write transaction / without | ≤ 1.2 | 2.03 (2.03..2.03) | ✗ |" in lines
 
 
