@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,8 +27,9 @@ from gateway.events import tailer
 from gateway.events.broker import nats
 from gateway.events.broker.channel import SUBJECTS, Batch, Channel, find_channel
 from gateway.events.broker.nats import Broker
-from gateway.events.log import READ_NEW
+from gateway.events.log import NEW_COLUMNS, READ_NEW
 from gateway.observing.broker_traffic import BrokerTraffic
+from gateway.tasks import end
 from tests.conftest import lent_folder
 from tests.events.conftest import Connect
 from tests.events.following import Gateway, Sink, gateway_on
@@ -359,6 +362,29 @@ async def test_a_server_that_is_started_again_has_another_channel() -> None:
     assert other.open(one.seal(Batch(1, []))) is None
 
 
+async def test_gateways_meet_again_where_the_database_goes_on(nats_server: Nats) -> None:
+    moved, too, stays = [broker_at(nats_server, publishes=lambda: True) for _ in range(3)]
+    before, after = Channel(b"key", "one server"), Channel(b"key", "another server")
+    batch = Batch(1, [dict.fromkeys(NEW_COLUMNS) | {"at": datetime.now(UTC)}])
+    tasks = [asyncio.create_task(each.run()) for each in (moved, too, stays)]
+    try:
+        for each in (moved, too, stays):
+            each.meet(before)
+        await until_connected(moved, too, stays)
+        for each in (moved, too):
+            each.meet(after)
+
+        async def has_come() -> bool:
+            moved.publish(batch)
+            return batch in too.brought()
+
+        await until(has_come)
+        assert (stays.traffic.received, stays.traffic.is_connected) == (0, True)
+    finally:
+        for task in tasks:
+            await end(task)
+
+
 async def test_whoever_leads_next_tells_the_others(
     world: World, database: Database, tmp_path: Path, nats_server: Nats
 ) -> None:
@@ -496,12 +522,17 @@ async def test_connects_as_the_url_says(
     start_nats: StartNats,
     options: list[str],
     user: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = start_nats(*options)
-    urls = ["nats://127.0.0.1:1", f"nats://{user}@{server.address}"]
-    broker = Broker(urls, publishes=lambda: True, traffic=BrokerTraffic())
+    dead = [f"nats://127.0.0.1:{number}" for number in range(1, 6)]
+    broker = Broker(
+        [*dead, f"nats://{user}@{server.address}"], publishes=lambda: True, traffic=BrokerTraffic()
+    )
     async with gateway_on(database, tmp_path, broker=broker):
         await until_connected(broker)
+
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

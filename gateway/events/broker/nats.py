@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -70,6 +71,8 @@ class Broker:
         """Use this channel from now on."""
         if self._channel is None or channel.subject != self._channel.subject:
             self._channel = channel
+            self._outgoing.clear()
+            self._brought.clear()
             self._woken.set()
 
     def publish(self, batch: Batch) -> None:
@@ -98,14 +101,14 @@ class Broker:
         told: set[str] = set()  # of this outage; the first reason need not be the true one
         while True:
             try:
-                while self._channel is None:
+                while (channel := self._channel) is None:
                     await self._woken.wait()
                     self._woken.clear()
-                async with self._connected(self._channel) as client:
+                async with self._connected(channel) as client:
                     if told:
                         logger.warning("events go through NATS again")
                         told.clear()
-                    await self._send(client, self._channel)
+                    await self._send(client, channel)
             except _FAILURES as error:
                 reason = str(self._trouble or error) or type(error).__name__
                 if reason not in told:
@@ -143,7 +146,8 @@ class Broker:
                     error_cb=self._note,
                     closed_cb=self._end,
                 )
-                await client.subscribe(channel.subject, cb=self._hear)
+                self._trouble = None  # with another server of the list
+                await client.subscribe(channel.subject, cb=partial(self._hear, channel))
                 # Whoever may not publish is told so here, not when it comes to sequence.
                 await client.publish(channel.subject)
                 for _ in range(2):  # the first PING may overtake it
@@ -165,17 +169,18 @@ class Broker:
             nats.errors.Error, OSError: the connection is lost, or the server refuses something.
         """
         while channel is self._channel:
-            await self._woken.wait()
-            self._woken.clear()
             if self._trouble:
                 raise self._trouble
-            while self._outgoing:
+            if not self._outgoing:
+                await self._woken.wait()
+                self._woken.clear()
+            else:
                 with suppress(MaxPayloadError):  # the others hear of it from the database
                     await client.publish(channel.subject, channel.seal(self._outgoing.popleft()))
                     self.traffic.published += 1
 
-    async def _hear(self, message: Msg) -> None:
-        if not message.data:  # somebody tried whether it may
+    async def _hear(self, channel: Channel, message: Msg) -> None:
+        if channel is not self._channel or not message.data:  # without any, somebody tries the way
             return
         self.traffic.received += 1
         self._brought.append(message.data)
@@ -186,7 +191,7 @@ class Broker:
         self._woken.set()
 
     async def _end(self) -> None:
-        if self._trouble is None:
+        if self.traffic.is_connected and self._trouble is None:  # not by what is done here
             await self._note(UnexpectedEOF())
 
 
