@@ -228,7 +228,8 @@ async def shared(server: Server, migrated_template: str) -> AsyncIterator[Shared
         STATIC_TABLES,
     )
     sweep = "; ".join(f"DELETE FROM {each['name']}" for each in tables)  # noqa: S608
-    async with open_database(server.url(name)) as database:
+    # No statement is slow there, for tests look at all that is logged.
+    async with open_database(server.url(name), slow_s=600) as database:
         yield Shared(server.url(name), database, broom, sweep)
     await broom.close()
 

@@ -63,7 +63,7 @@ async def url(server: Any) -> str:
 @pytest.fixture
 async def one(url: str) -> AsyncIterator[Database]:
     """A pool of one connection: whoever spoils it is found out by the next."""
-    async with open_database(url, size=1) as database:
+    async with open_database(url, size=1, slow_s=600) as database:
         yield database
 
 
