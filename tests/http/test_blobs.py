@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -382,10 +383,13 @@ class Uploading:
         self.writer.write(data)
 
     async def answer(self) -> bytes:
-        """Return all that comes back, and hang up."""
-        found = await self.reader.read()
+        """Return the answer, and hang up: the server waits some seconds for the rest of a body."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        assert length is not None
+        body = await self.reader.readexactly(int(length[1]))
         await self.hang_up()
-        return found
+        return head + body
 
     async def hang_up(self) -> None:
         self.writer.close()
