@@ -338,14 +338,14 @@ MORE = (
     Fault(
         "one plan serves rows of any kind",
         _EXECUTOR,
-        {"for node in nodes), variables, rows.shape)": "for node in nodes), variables, None)"},
+        {"for node in nodes]), variables, rows.shape)": "for node in nodes]), variables, None)"},
     ),
     Fault(
         "one plan serves @skip and no @skip",
         _SELECTION,
         {
-            "if value is None or isinstance(value, bool):": (
-                "if isinstance(value, bool): return bool\n    if value is None:"
+            "if isinstance(value, dict):": (
+                "if isinstance(value, bool): return bool\n    if isinstance(value, dict):"
             )
         },
     ),
@@ -353,11 +353,10 @@ MORE = (
         "one plan serves null and a value",
         _SELECTION,
         {
-            "if value is None or isinstance(value, bool):\n        return value": (
+            "if type(value) in (str, int, float, datetime):": (
                 "if value is None or type(value) in (str, int):\n"
                 "        return None\n"
-                "    if isinstance(value, bool):\n"
-                "        return value"
+                "    if type(value) in (str, int, float, datetime):"
             )
         },
     ),
