@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import uvloop
-from aiohttp import web
+from aiohttp import ClientConnectionError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway import demo
@@ -115,6 +115,7 @@ def _set_up_logging(settings: Settings) -> None:
     )
     # While the database is away it repeats itself every few seconds, each time with a traceback.
     logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
+    logging.getLogger("asyncio").addFilter(_loss_in_one_line)
     logging.getLogger("aiohttp.server").addFilter(_junk_aside)
     # It warns of each socket with another subprotocol, and the client is told that already.
     logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
@@ -125,6 +126,15 @@ def _in_one_line(record: logging.LogRecord) -> bool:
         record.msg = f"{record.getMessage()}: {record.exc_info[1]}"
         record.args, record.exc_info = (), None
     return True
+
+
+def _loss_in_one_line(record: logging.LogRecord) -> bool:
+    """Shorten what is said of a task of aiohttp's client whose server went away.
+
+    Nobody waits for that task, and who sent the request is told. A fault keeps its traceback.
+    """
+    is_loss = record.exc_info and isinstance(record.exc_info[1], ClientConnectionError)
+    return _in_one_line(record) if is_loss else True
 
 
 def _junk_aside(record: logging.LogRecord) -> bool:
