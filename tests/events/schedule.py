@@ -163,13 +163,3 @@ def lost(committed: list[Seen], seen: list[Seen]) -> int:
 def invented(committed: list[Seen], seen: list[Seen]) -> int:
     """Return how many were seen twice, or were never committed."""
     return len(seen) - len(set(seen) & set(committed))
-
-
-def misordered(seen: list[Seen]) -> int:
-    """Return how often an entity's version was seen after a later one."""
-    latest: dict[str, int] = {}
-    count = 0
-    for entity, version in seen:
-        count += version < latest.get(entity, 0)
-        latest[entity] = max(version, latest.get(entity, 0))
-    return count

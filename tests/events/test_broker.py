@@ -33,12 +33,13 @@ from gateway.tasks import end
 from tests.conftest import lent_folder
 from tests.events.conftest import Connect
 from tests.events.following import Gateway, Sink, gateway_on
-from tests.events.schedule import ENTITIES, Schedule, invented, lost, misordered
+from tests.events.schedule import ENTITIES, Schedule, invented, lost
 from tests.events.test_random_subscribers import Follower
 from tests.events.test_sequencer import until
 from tests.events.test_sequencing import SESSIONS
 from tests.events.world import OBJECTS, ONE, World
 from tests.nats import Nats, StartNats
+from tests.ordering import misordered
 
 STEPS = 400
 

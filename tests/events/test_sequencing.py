@@ -7,7 +7,8 @@ import pytest
 
 from tests.events.conftest import Connect
 from tests.events.readers import BelowTheOldest, ById, Log
-from tests.events.schedule import ENTITIES, Reader, Schedule, invented, lost, misordered
+from tests.events.schedule import ENTITIES, Reader, Schedule, invented, lost
+from tests.ordering import misordered
 
 SESSIONS = 5
 STEPS = 150

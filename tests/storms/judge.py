@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
+
+from tests.ordering import misordered
 
 # Of an event: the number of its object, and the version that it brought.
 Told = tuple[int, int]
@@ -47,13 +49,3 @@ def judge(wanted: set[Told], told: Sequence[Told]) -> Verdict:
         invented=len(different - wanted),
         misordered=misordered(told),
     )
-
-
-def misordered(told: Iterable[Told]) -> int:
-    """Return how often an earlier version of an object came after a later one."""
-    latest: dict[int, int] = {}
-    count = 0
-    for number, version in told:
-        count += version < latest.get(number, 0)
-        latest[number] = max(version, latest.get(number, 0))
-    return count
