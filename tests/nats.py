@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.programs import frozen
 
 _DEADLINE_S = 60
 _SYSTEM = f"{os.defpath}:/usr/sbin"
@@ -59,14 +60,8 @@ class Nats:
         self._process.kill()
         self._process.wait()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Stop it for the length of the block, as `kill -STOP` does."""
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
+    def frozen(self) -> AbstractContextManager[None]:
+        return frozen(self._process)
 
 
 StartNats = Callable[..., Nats]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # A machine that has other things to do; nothing ever takes so long unless it hangs.
 DEADLINE_S = 120
@@ -38,3 +41,13 @@ async def run_program(
     output, _ = await reading
     assert process.returncode is not None
     return Ended(process.returncode, output.decode())
+
+
+@contextmanager
+def frozen(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """Stop a process for the length of the block, as `kill -STOP` does."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)

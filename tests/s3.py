@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import pytest
 
 from gateway.blobs.s3 import S3BlobStore, open_s3
 from gateway.blobs.s3_client import S3Place
+from tests.programs import frozen
 
 _PREFIX = "GATEWAY_TEST_S3_"
 _ACCESS_KEY, _SECRET_KEY = "test:gateway", "not-so-secret-in-tests"
@@ -69,14 +69,8 @@ class Swift:
             assert process.stdin is not None
             process.stdin.close()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Stop it for the length of the block, as `kill -STOP` does."""
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
+    def frozen(self) -> AbstractContextManager[None]:
+        return frozen(self._process)
 
 
 @contextmanager
