@@ -24,7 +24,7 @@ from tests.node import node as node  # the fixture
 from tests.serve.gateways import environment, until
 
 from .conftest import NAMESPACE, Event, Place
-from .test_resuming import MOVES, Mover, check
+from .moving import MOVES, check, moved_through_kills
 
 GUIDE = (dev.ROOT / "docs" / "subscriptions.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -117,18 +117,11 @@ def test_tells_each_event_once_through_kills(mortal: Place, kind: str, bucket_na
         bucket_id = mortal.create_bucket(bucket_name)
         start = mortal.cursor()
         ids = mortal.create_objects(bucket_id, NUMBER)
-        mover = Mover(mortal, ids)
         with following(kind, mortal, bucket_id, start) as client:
             client.until_told(NUMBER)
-            with mover.moving():
-                mover.wait_until_among("QUEUED")
-                mortal.kill()
-                with mortal.serving():
-                    mover.wait_until_among("COMPLETED")
-                    mortal.kill()
-                with mortal.serving():
-                    events = client.until_told(len(MOVES) * NUMBER)
-                    assert client.reads == [NUMBER]
+            with moved_through_kills(mortal, ids):
+                events = client.until_told(len(MOVES) * NUMBER)
+                assert client.reads == [NUMBER]
 
     check(events, ids)
 
