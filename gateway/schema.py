@@ -1,4 +1,4 @@
-"""Query and Mutation, merged; documents and plans that are kept; which errors are masked."""
+"""The schema: what it makes of a document that somebody sends, and what it keeps of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
@@ -18,24 +18,11 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionContext, PreExecutionError
 from strawberry.types.graphql import OperationType as RequestedType
 
-from gateway.buckets.mutations import BucketMutations
-from gateway.buckets.queries import BucketQueries
-from gateway.checks import readable
-from gateway.collections.mutations import CollectionMutations
-from gateway.collections.queries import CollectionQueries
 from gateway.context import Context
 from gateway.deadline import Clock
-from gateway.documents.mutations import DocumentMutations
-from gateway.documents.queries import DocumentQueries
-from gateway.errors import BadUserInput, GatewayError, NotTrusted, Unexpected
+from gateway.errors import BadUserInput, NotTrusted
 from gateway.events.cursors import EventCursor, EventCursors
 from gateway.events.scalar import event_cursor
-from gateway.events.subscriptions import EventSubscriptions
-from gateway.lineage.queries import LineageQueries
-from gateway.namespaces.mutations import NamespaceMutations
-from gateway.namespaces.queries import NamespaceQueries
-from gateway.objects.mutations import ObjectMutations
-from gateway.objects.queries import ObjectQueries
 from gateway.observing import notes
 from gateway.planner.audit.auditor import audit
 from gateway.planner.catalog import Catalog
@@ -48,11 +35,9 @@ from gateway.planner.pricing.price import Price
 from gateway.planner.reader import NoReader
 from gateway.planner.samples import sample_variables
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
-from gateway.scalars import SCALARS, UnreadableValue
-from gateway.statuses.mutations import StatusMutations
-from gateway.statuses.queries import StatusQueries
-from gateway.uploads.mutations import UploadMutations
-from gateway.uploads.queries import UploadQueries
+from gateway.roots import Mutation, Query, Subscription
+from gateway.scalars import SCALARS
+from gateway.telling import tell, told
 from gateway.user_errors import ConflictError, FieldError
 from gateway.validation import DEFAULT_DISCLOSURE, Disclosure
 
@@ -60,38 +45,6 @@ logger = logging.getLogger(__name__)
 
 PLANS_KEPT = 512
 OPERATION_S = 15
-
-
-@strawberry.type(description="Everything that can be read.")
-class Query(
-    NamespaceQueries,
-    BucketQueries,
-    ObjectQueries,
-    CollectionQueries,
-    DocumentQueries,
-    UploadQueries,
-    LineageQueries,
-    StatusQueries,
-):
-    pass
-
-
-@strawberry.type(description="Everything that can be changed.")
-class Mutation(
-    NamespaceMutations,
-    BucketMutations,
-    ObjectMutations,
-    CollectionMutations,
-    DocumentMutations,
-    UploadMutations,
-    StatusMutations,
-):
-    pass
-
-
-@strawberry.type(description="Everything that can be followed.")
-class Subscription(EventSubscriptions):
-    pass
 
 
 class GatewaySchema(strawberry.Schema):
@@ -238,7 +191,7 @@ class GatewaySchema(strawberry.Schema):
             GraphQLError: the text is no GraphQL, or too long to tell.
         """
         if not self.answers(text):
-            return [_told(NotTrusted())]
+            return [told(NotTrusted())]
         prepared = self.texts.find(text)
         if prepared.errors:
             return list(prepared.errors)
@@ -247,7 +200,7 @@ class GatewaySchema(strawberry.Schema):
             if operation.operation is not OperationType.SUBSCRIPTION:
                 raise BadUserInput(f"a {operation.operation.value} cannot be followed")
         except BadUserInput as failure:
-            return [_told(failure)]
+            return [told(failure)]
         cost = partial(prepared.price(name).under, variables)
         notes.of_operation(name_of(operation), operation.operation.value, cost)
         beyond = prepared.excess(name, variables)
@@ -255,7 +208,7 @@ class GatewaySchema(strawberry.Schema):
 
     def tell_errors(self, errors: list[GraphQLError]) -> None:
         """Give each error of a subscription its code, in place; hide the text of faults of ours."""
-        _tell(errors, is_request_error=True)
+        tell(errors, is_request_error=True)
 
     def forget_plans(self) -> None:
         """Drop all plans that are kept; each is made anew when it is needed."""
@@ -282,7 +235,7 @@ class GatewaySchema(strawberry.Schema):
         if not context.query:
             raise MissingQueryError
         if not self.answers(context.query):
-            return [_told(NotTrusted())]
+            return [told(NotTrusted())]
         try:
             prepared = self.texts.find(context.query)
         except GraphQLError as error:
@@ -291,7 +244,7 @@ class GatewaySchema(strawberry.Schema):
         try:
             operation = prepared.definition(name)
         except BadUserInput as failure:
-            return list(prepared.errors) or [_told(failure)]
+            return list(prepared.errors) or [told(failure)]
         operation_type = RequestedType(operation.operation.value)
         if operation_type not in context.allowed_operations:
             raise InvalidOperationTypeError(operation_type)
@@ -319,25 +272,9 @@ class GatewaySchema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Give each error its code, in place; log a fault of ours whole and hide its text."""
+        """Tell the errors of an answer."""
         is_request_error = execution_context is not None and execution_context.result is None
-        _tell(errors, is_request_error=is_request_error)
-
-
-def _tell(errors: list[GraphQLError], *, is_request_error: bool) -> None:
-    for index, error in enumerate(errors):
-        if is_request_error and _is_unreadable(error):
-            errors[index] = _refused(error)
-        elif _is_fault(error):
-            logger.error("unexpected error at %s", error.path, exc_info=error.original_error)
-            errors[index] = _hidden(error)
-        elif "code" not in (error.extensions or {}):
-            error.extensions = {
-                **(error.extensions or {}),
-                "code": _code(error, is_request_error),
-            }
-        errors[index].message = readable(errors[index].message)
-        notes.failed((errors[index].extensions or {})["code"])
+        tell(errors, is_request_error=is_request_error)
 
 
 def _cost_of(prepared: Prepared, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:
@@ -364,47 +301,6 @@ def _check_price(price: Price, name: str | None) -> None:
         price.most,
         price.maximum,
     )
-
-
-def _told(failure: GatewayError) -> GraphQLError:
-    return GraphQLError(failure.message, original_error=failure)
-
-
-def _is_fault(error: GraphQLError) -> bool:
-    """Tell whether an error is a bug or an outage whose text is not for callers."""
-    original = error.original_error
-    if isinstance(original, GatewayError):
-        return original.code == GatewayError.code and not isinstance(original, Unexpected)
-    told = GraphQLError | UnreadableValue
-    return original is not None and not isinstance(original, told)
-
-
-def _is_unreadable(error: GraphQLError) -> bool:
-    """Tell whether Python cannot read a value in the document: a number of 5,000 digits."""
-    original = error.original_error
-    is_own = isinstance(original, UnreadableValue)
-    return error.path is None and isinstance(original, ValueError) and not is_own
-
-
-def _refused(error: GraphQLError) -> GraphQLError:
-    return GraphQLError(
-        "this value cannot be read; a number may have 4300 digits",
-        error.nodes,
-        extensions={"code": "GRAPHQL_VALIDATION_FAILED"},
-    )
-
-
-def _hidden(error: GraphQLError) -> GraphQLError:
-    failure = Unexpected(notes.request_id())
-    return GraphQLError(failure.message, error.nodes, path=error.path, original_error=failure)
-
-
-def _code(error: GraphQLError, is_request_error: bool) -> str:
-    if isinstance(error, GraphQLSyntaxError):
-        return "GRAPHQL_PARSE_FAILED"
-    if is_request_error and error.path is None:
-        return "GRAPHQL_VALIDATION_FAILED"
-    return "BAD_USER_INPUT"
 
 
 def make_schema(
