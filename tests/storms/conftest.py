@@ -1,5 +1,0 @@
-"""Gateways that start as quickly as they can."""
-
-from __future__ import annotations
-
-from tests.serve.conftest import _bytecode as _bytecode  # the fixture
