@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ from gateway.observing.requests import Requests
 from gateway.planner.reader import Reader
 from gateway.rates.buckets import Buckets
 from gateway.rates.shared import SharedBuckets
-from gateway.schema import make_schema
+from gateway.schema import GatewaySchema, make_schema
 from gateway.settings import InvalidSetting, Settings, read_networks, read_origins
 from gateway.tasks import end
 
@@ -81,35 +81,21 @@ class Parts:
         self._limits = configured.limits(settings)
         self._reader = Reader(database)
         self._cursors = EventCursors()
-        self.schema = make_schema(
-            configured.query_limits(settings),
-            self._cursors,
-            configured.disclosure(settings),
-            operation_s=settings.operation_s,
-        )
         texts = {id_: document.text for id_, document in self._trusted.items()}
-        if settings.trusted_documents_only:
-            self.schema.answer_only(texts.values())
+        self.schema = _schema(settings, self._cursors, texts.values())
 
         # events
         self._sequencer = Sequencer(database, retention_days=settings.event_retention_days)
         database.on_commit = self._sequencer.poke
         traffic = BrokerTraffic()
         self._broker = configured.broker(settings, lambda: self._sequencer.is_leader, traffic)
-        self._hub = Hub(
-            database,
-            self._cursors,
-            self.schema.subscribe_by,
-            self.schema.tell_errors,
-            most_bytes=settings.event_ring_bytes,
-            broker=self._broker,
-        )
+        self._hub = self._make_hub()
 
         # clients
-        rules = live_rules or configured.live_rules(settings)
         self._authenticator = Authenticator(database)
         self._rates = _rates_of_keys(settings, database)
         self.origins = Origins(read_origins(settings.cors_origins), public_url=settings.public_url)
+        rules = live_rules or configured.live_rules(settings)
         self.connections = OpenConnections(rules)
         self._key_watch = KeyWatch(
             database, self._authenticator, self.connections, every_s=rules.recheck_s
@@ -117,7 +103,7 @@ class Parts:
         requests = Requests(name for text in texts.values() for name in self.schema.names(text))
         self.live = LiveParts(
             schema=self.schema,
-            door=self._door(),
+            door=self._make_door(),
             origins=self.origins,
             make_context=self.make_context,
             persisted=PersistedTexts(self.schema, trusted=texts),
@@ -188,12 +174,34 @@ class Parts:
                 await end(task)
             await self._authenticator.close()
 
-    def _door(self) -> Door:
+    def _make_hub(self) -> Hub:
+        return Hub(
+            self.database,
+            self._cursors,
+            self.schema.subscribe_by,
+            self.schema.tell_errors,
+            most_bytes=self.settings.event_ring_bytes,
+            broker=self._broker,
+        )
+
+    def _make_door(self) -> Door:
         of_addresses = None
         if self.settings.address_rate:
             of_addresses = Buckets(self.settings.address_rate, self.settings.address_burst)
         clients = Clients(read_networks(self.settings.trusted_proxies))
         return Door(self._authenticator, clients, of_keys=self._rates, of_addresses=of_addresses)
+
+
+def _schema(settings: Settings, cursors: EventCursors, trusted: Iterable[str]) -> GatewaySchema:
+    schema = make_schema(
+        configured.query_limits(settings),
+        cursors,
+        configured.disclosure(settings),
+        operation_s=settings.operation_s,
+    )
+    if settings.trusted_documents_only:
+        schema.answer_only(trusted)
+    return schema
 
 
 def _rates_of_keys(settings: Settings, database: Database) -> Buckets | None:
