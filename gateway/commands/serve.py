@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import uvloop
-from aiohttp import ClientConnectionError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from gateway import demo
 from gateway.app import MAKE_CONTEXT, METRICS, SCHEMA, make_app
-from gateway.commands import announcing
+from gateway.commands import announcing, log_lines
 from gateway.commands.storing import open_blobs
 from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
@@ -33,7 +32,6 @@ from gateway.database.watching import watched
 from gateway.http.front import FRONT, FrontRunner
 from gateway.http.metrics import metrics_app
 from gateway.namespaces.first_key import ensure_default
-from gateway.observing import logs
 from gateway.settings import Settings, read_metrics
 
 if TYPE_CHECKING:  # its packages may be missing
@@ -91,7 +89,7 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
         )
     for number in STOPPING:
         signal.signal(number, _leave)
-    _set_up_logging(settings)
+    log_lines.set_up(settings)
     options = Options(host, port, ready_file, demo)
     listening = _listen(host, port)
     metrics_at = read_metrics(settings.metrics)
@@ -104,48 +102,6 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
         else:
             with open_postgres(folder, postgres_bin=settings.postgres_bin) as postgres:
                 _run_loop(_run(settings, options, listening, metrics, folder, postgres))
-
-
-def _set_up_logging(settings: Settings) -> None:
-    logs.set_up(
-        format=settings.log_format,
-        level=settings.log_level,
-        stream=sys.stderr,
-        secrets=settings.secrets,
-    )
-    # While the database is away it repeats itself every few seconds, each time with a traceback.
-    logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
-    logging.getLogger("asyncio").addFilter(_loss_in_one_line)
-    logging.getLogger("aiohttp.server").addFilter(_junk_aside)
-    # It warns of each socket with another subprotocol, and the client is told that already.
-    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
-
-
-def _in_one_line(record: logging.LogRecord) -> bool:
-    if record.exc_info:
-        record.msg = f"{record.getMessage()}: {record.exc_info[1]}"
-        record.args, record.exc_info = (), None
-    return True
-
-
-def _loss_in_one_line(record: logging.LogRecord) -> bool:
-    """Shorten what is said of a task of aiohttp's client whose server went away.
-
-    Nobody waits for that task, and who sent the request is told. A fault keeps its traceback.
-    """
-    is_loss = record.exc_info and isinstance(record.exc_info[1], ClientConnectionError)
-    return _in_one_line(record) if is_loss else True
-
-
-def _junk_aside(record: logging.LogRecord) -> bool:
-    """Tell of requests that are no HTTP to those alone who want to know all, each in a line.
-
-    Anybody can send them, as many as they like. A fault keeps its traceback.
-    """
-    if not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)):
-        return True
-    record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
-    return logging.getLogger("gateway").isEnabledFor(logging.INFO) and _in_one_line(record)
 
 
 def _leave(*_: object) -> NoReturn:
@@ -207,24 +163,9 @@ async def _run(
     url = postgres.url if postgres else settings.database_url
     await prepare_tables(url, may_migrate=postgres is not None)
     address = announcing.address_of(listening, options.host)
-    is_serving_bytes = not settings.s3_bucket
-    if options.host in announcing.EVERY_ADDRESS and is_serving_bytes and not settings.public_url:
-        logger.warning(
-            "links to bytes begin with %s; if clients reach the gateway elsewhere, name that in"
-            " GATEWAY_PUBLIC_URL",
-            address,
-        )
+    _warn_of_links(settings, options.host, address)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            open_database(
-                url,
-                size=settings.database_pool_size,
-                most_waiting=settings.database_queue,
-                slow_s=settings.slow_ms / 1000,
-            )
-        )
-        await stack.enter_async_context(watched(database, url))
-        await _warn_of_superuser(database)
+        database = await stack.enter_async_context(_database(settings, url))
         blobs = await stack.enter_async_context(
             open_blobs(settings, folder, public_url=settings.public_url or address)
         )
@@ -253,6 +194,30 @@ async def _run(
             raise CannotStart(
                 f"the private PostgreSQL has ended; its log is {folder.path / 'postgres.log'}"
             )
+
+
+def _warn_of_links(settings: Settings, host: str, address: str) -> None:
+    is_serving_bytes = not settings.s3_bucket
+    if host in announcing.EVERY_ADDRESS and is_serving_bytes and not settings.public_url:
+        logger.warning(
+            "links to bytes begin with %s; if clients reach the gateway elsewhere, name that in"
+            " GATEWAY_PUBLIC_URL",
+            address,
+        )
+
+
+@asynccontextmanager
+async def _database(settings: Settings, url: str) -> AsyncIterator[Database]:
+    """Give the database, which is watched meanwhile."""
+    opened = open_database(
+        url,
+        size=settings.database_pool_size,
+        most_waiting=settings.database_queue,
+        slow_s=settings.slow_ms / 1000,
+    )
+    async with opened as database, watched(database, url):
+        await _warn_of_superuser(database)
+        yield database
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import logging
 import pytest
 from aiohttp import ClientConnectionResetError
 
-from gateway.commands import serve
+from gateway.commands import log_lines
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_loss_is_one_line_and_a_fault_is_whole(error: Exception, keeps_traceba
         "asyncio", logging.ERROR, "", 0, "never retrieved", (), (type(error), error, None)
     )
 
-    assert serve._loss_in_one_line(record)
+    assert log_lines._loss_in_one_line(record)
 
     assert bool(record.exc_info) is keeps_traceback
     assert keeps_traceback or record.getMessage() == "never retrieved: closing"
