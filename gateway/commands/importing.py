@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from gateway.commands.output import json_option, print_json
 from gateway.commands.reaching import INTERRUPTED, remote_options
 from gateway.database.state import CannotStart
 from gateway.importing.api import Api
-from gateway.importing.choosing import Properties
 from gateway.importing.journal import Journal
-from gateway.importing.running import Importer, Report
+from gateway.importing.running import OnProgress, Report, bring
 from gateway.remote import Refusal
 
 _MOST_SHOWN = 20
@@ -70,30 +69,19 @@ def import_(
 
     async def work() -> Report:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=None)
-        with ExitStack() as stack:
-            show: Callable[[int, Report], None] = _nothing
-            if not as_json and sys.stderr.isatty():
-                show = _bar(stack, paths)
+        with _progress(paths, is_shown=not as_json and sys.stderr.isatty()) as on_progress:
             async with aiohttp.ClientSession(timeout=timeout) as session:
-                api = Api(session, url=url, key=secret, namespace=namespace)
-                found = await api.find_bucket(bucket)
-                properties = Properties(found, chosen)
-                stored: dict[str, set[str | None]] = {}
-                async for path, hashes in api.objects(found["id"]):
-                    stored.setdefault(path, set()).update(hashes)
-                importer = Importer(
-                    api,
+                return await bring(
+                    Api(session, url=url, key=secret, namespace=namespace),
+                    paths,
                     folder=folder,
-                    bucket_id=found["id"],
-                    properties=properties,
-                    stored=stored,
+                    bucket=bucket,
+                    chosen=chosen,
                     journal=journal,
                     jobs=jobs,
                     dry_run=dry_run,
-                    on_progress=show,
+                    on_progress=on_progress,
                 )
-                await importer.run(paths)
-                return importer.report
 
     try:
         report = asyncio.run(work())
@@ -121,26 +109,25 @@ def _files(folder: Path, glob: str) -> list[Path]:
         ) from error
 
 
-def _nothing(_: int, __: Report) -> None:
-    return None
-
-
-def _bar(stack: ExitStack, paths: Sequence[Path]) -> Callable[[int, Report], None]:
-    """Return what shows how far an import has come, in bytes and files, until ``stack`` ends."""
+@contextmanager
+def _progress(paths: Sequence[Path], *, is_shown: bool) -> Iterator[OnProgress]:
+    """Give what shows, or does not, how far an import has come, in bytes and files."""
+    if not is_shown:
+        yield lambda _, __: None
+        return
     total = sum(map(_size, paths))
 
     def told(report: Report | None) -> str:
         files = report.files if report else 0
         return f"{bar.pos / _MIB:.1f} of {total / _MIB:.1f} MiB, {files} of {len(paths)} files"
 
-    bar: Any = click.progressbar(length=total, item_show_func=told, file=sys.stderr)
-    stack.enter_context(bar)
-
     def show(size_bytes: int, report: Report) -> None:
         bar.update(size_bytes, report)
         bar.render_progress()  # files may be done of which no byte had to be
 
-    return show
+    bar: Any = click.progressbar(length=total, item_show_func=told, file=sys.stderr)
+    with bar:
+        yield show
 
 
 def _size(path: Path) -> int:

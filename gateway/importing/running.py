@@ -47,6 +47,10 @@ class Report:
         return self.imported + self.present + len(self.failures)
 
 
+# Told how many bytes more are dealt with, and how it stands.
+OnProgress = Callable[[int, Report], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     path: Path
@@ -56,13 +60,53 @@ class _File:
     mime_type: str
 
 
+async def bring(
+    api: Api,
+    paths: Sequence[Path],
+    *,
+    folder: Path,
+    bucket: str,
+    chosen: str | None,
+    journal: Journal,
+    jobs: int,
+    dry_run: bool,
+    on_progress: OnProgress,
+) -> Report:
+    """Import files of a folder into a bucket; what fails is in the report.
+
+    Args:
+        bucket: Its name or id.
+        chosen: The only property to be used; None: the one that fits each file.
+
+    Raises:
+        Refusal: There is no such bucket, or it is not for files.
+    """
+    found = await api.find_bucket(bucket)
+    properties = Properties(found, chosen)
+    stored: dict[str, set[str | None]] = {}
+    async for path, hashes in api.objects(found["id"]):
+        stored.setdefault(path, set()).update(hashes)
+    importer = Importer(
+        api,
+        folder=folder,
+        bucket_id=found["id"],
+        properties=properties,
+        stored=stored,
+        journal=journal,
+        jobs=jobs,
+        dry_run=dry_run,
+        on_progress=on_progress,
+    )
+    await importer.run(paths)
+    return importer.report
+
+
 class Importer:
     """Imports files of one folder into one bucket.
 
     Args:
         stored: The hashes of blobs that the bucket has under each path.
         dry_run: Do nothing but look.
-        on_progress: Told how many bytes more are dealt with, and how it stands.
     """
 
     def __init__(
@@ -75,8 +119,8 @@ class Importer:
         stored: dict[str, set[str | None]],
         journal: Journal,
         jobs: int,
-        dry_run: bool = False,
-        on_progress: Callable[[int, Report], None] = lambda _, __: None,
+        dry_run: bool,
+        on_progress: OnProgress,
     ) -> None:
         self.report = Report()
         self._api = api
