@@ -155,7 +155,7 @@ class GatewaySchema(strawberry.Schema):
     def type_of(self, text: str, name: str | None) -> OperationType | None:
         """Return the type of the operation that a request asks for; None if it cannot be told."""
         try:
-            return self.texts.find(text).definition(name).operation
+            return self.texts.find(text).type_of(name)
         except (GraphQLError, BadUserInput):
             return None
 

@@ -31,6 +31,7 @@ from gateway.planner.along import parts_of
 from gateway.planner.built import Inputs
 from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.gathered import Gathered
+from gateway.planner.places import Place, place_of
 from gateway.planner.plan import PlanCache, ReadPlan, finish
 from gateway.planner.reader import Reader
 from gateway.planner.rows import Rows
@@ -172,7 +173,7 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
         rows: Rows,
     ) -> ReadPlan:
         nodes = [each.node for each in details]
-        key = plan_key(nodes, self._shape(nodes), rows)
+        key = plan_key(place_of(nodes), self._shape(nodes), rows)
         plan = self.plans.find(key)
         if plan is None:
             notes.made("plan")
@@ -189,7 +190,6 @@ class PlanExecutor(StrawberryGraphQLCoreExecutionContext):
                 builder.getters,
                 shape,
                 sites=selector.sites,
-                keep=details,
                 parts=parts_of(self.catalog, types[0], selected) if is_one else None,
             )
             self.plans.keep(key, plan)
@@ -244,9 +244,9 @@ def without_gaps(answer: bytes) -> bytes:
     return answer if len(there) == len(items) else orjson.dumps(there)
 
 
-def plan_key(nodes: Sequence[FieldNode], variables: Hashable, rows: Rows) -> Hashable:
-    """Return what a plan is filed under: the place in the document, and what shapes its text."""
-    return (tuple([id(node) for node in nodes]), variables, rows.shape)
+def plan_key(place: Place, variables: Hashable, rows: Rows) -> Hashable:
+    """Return what a plan is filed under: the place of its field, and what shapes its text."""
+    return (place, variables, rows.shape)
 
 
 async def read_rows(

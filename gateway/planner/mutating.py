@@ -45,6 +45,7 @@ from gateway.planner.executor import is_dense, plan_key, read_rows, without_gaps
 from gateway.planner.input_values import Converter, Unconvertible
 from gateway.planner.operation import name_of
 from gateway.planner.outcome import Outcome
+from gateway.planner.places import Place, bare, operation_of, place_of
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.rows import Rows
 from gateway.planner.selection import TYPENAME, Arguments
@@ -80,7 +81,7 @@ class _Part(NamedTuple):
 
     start: bytes
     name: str
-    node: FieldNode
+    place: Place
     variables: frozenset[str]
     leaf: GraphQLLeafType | None
     is_list: bool
@@ -134,11 +135,13 @@ class MutationOperation:
         self._variables = VariableReader(schema, definition)
         self._start = start
         self._field = field
-        self._node = node
+        self._node = bare(node)
         self._parts = parts
         self._asked_once = _asked_once(parts)
         self._converter = Converter(field)
-        self._call = _call_of(field.extensions.get(STRAWBERRY), definition, node)
+        self._call = _call_of(
+            field.extensions.get(STRAWBERRY), operation_of(node, definition), node
+        )
 
     @classmethod
     def of(
@@ -278,7 +281,7 @@ def _part(
     return _Part(
         start,
         declared.python_name,
-        node,
+        place_of([node]),
         used_variables([node], fragments),
         nullable if is_leaf_type(nullable) else None,
         is_list_type(nullable),
@@ -322,7 +325,7 @@ def _call_of(
 
 
 def _plan_of(part: _Part, rows: Rows, values: VariableValues, plans: PlanCache) -> ReadPlan | None:
-    return plans.find(plan_key([part.node], used_shape(values, part.variables), rows))
+    return plans.find(plan_key(part.place, used_shape(values, part.variables), rows))
 
 
 def _entry(part: _Part, payload: Any, values: VariableValues, plans: PlanCache) -> bytes | _Planned:

@@ -24,6 +24,7 @@ from graphql.execution.values import VariableValues
 
 from gateway.observing.notes import ANONYMOUS
 from gateway.planner.executor import plan_key, read_rows
+from gateway.planner.places import Place, place_of
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.resolving import resolver_of
 from gateway.planner.rows import Rows
@@ -39,7 +40,7 @@ class _Root(NamedTuple):
     """A root field: the start of its entry in the answer, its place, what asks for its rows."""
 
     start: bytes
-    node: FieldNode
+    place: Place
     is_nullable: bool
     resolve: Callable[[VariableValues, Any], Any]
 
@@ -47,7 +48,7 @@ class _Root(NamedTuple):
     def of(cls, field: GraphQLField, node: FieldNode) -> _Root:
         key = node.alias.value if node.alias else node.name.value
         is_nullable = not isinstance(field.type, GraphQLNonNull)
-        return cls(f'"{key}":'.encode(), node, is_nullable, resolver_of(field, node))
+        return cls(f'"{key}":'.encode(), place_of([node]), is_nullable, resolver_of(field, node))
 
 
 def name_of(definition: OperationDefinitionNode) -> str:
@@ -120,7 +121,7 @@ def _planned(
         return _Planned(None, Rows(), root.is_nullable)
     if type(rows) is not Rows:
         raise _LongRoad
-    plan = plans.find(plan_key([root.node], shape, rows))
+    plan = plans.find(plan_key(root.place, shape, rows))
     if plan is None:
         raise _LongRoad
     return _Planned(plan, rows, root.is_nullable)

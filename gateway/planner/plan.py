@@ -36,9 +36,8 @@ class ReadPlan:
     # the same.
     checks: tuple[Getter, ...]
     shape: Shape | None
-    # Argument sites of the document, and what keeps the nodes that the plan is filed under alive.
+    # Argument sites of the document.
     sites: tuple[Any, ...]
-    keep: Any
     # What is read of one row by its id; None where it is more, or no such row (``along.py``).
     parts: frozenset[tuple[str, str]] | None
 
@@ -63,7 +62,6 @@ def finish(
     shape: Shape | None,
     *,
     sites: Sequence[Any],
-    keep: Any,
     parts: frozenset[tuple[str, str]] | None = None,
 ) -> ReadPlan:
     """Return the plan of a built statement.
@@ -83,4 +81,4 @@ def finish(
         if number not in numbers and number > len(CALLER_GETTERS)
     ]
     used = [getters[number - 1] for number in numbers]
-    return ReadPlan(sql, tuple(used), tuple(checks), shape, tuple(sites), keep, parts)
+    return ReadPlan(sql, tuple(used), tuple(checks), shape, tuple(sites), parts)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+)
 
 from gateway.checks import shortened
 from gateway.errors import BadUserInput
@@ -30,17 +36,42 @@ class _Checks(NamedTuple):
     price: Price | None
 
 
+class Documents:
+    """Documents by their texts: those that were asked for last, for they take the most memory."""
+
+    def __init__(self, limits: QueryLimits, *, most: int, most_characters: int) -> None:
+        self._limits = limits
+        self._kept = LeastUsedCache[str, DocumentNode](most, most_weight=most_characters)
+
+    def find(self, text: str) -> DocumentNode:
+        """Return the document of a text, parsed again where it was let go.
+
+        Raises:
+            GraphQLError: it is no GraphQL, or too long to tell.
+        """
+        document = self._kept.find(text)
+        if document is None:
+            document = parse_within(text, self._limits)
+            self._kept.keep(text, document, len(text))
+        return document
+
+
 class Prepared:
-    """One text: its document, what is wrong with it, and the short road of each operation in it."""
+    """One text: what is wrong with it, and the short road of each operation in it.
+
+    The short road needs no document, so it is held only where there is an operation without one.
+    """
 
     __slots__ = (
         "_checks",
+        "_documents",
+        "_held",
         "_input_lists",
         "_operations",
         "_priced",
         "_prices",
         "_schema",
-        "document",
+        "_text",
         "errors",
     )
 
@@ -52,18 +83,27 @@ class Prepared:
         disclosure: Disclosure,
         input_lists: InputLists,
         prices: Prices,
+        documents: Documents,
     ) -> None:
-        self.document: DocumentNode = parse_within(text, limits)
-        beyond = excess(self.document, limits)
+        document = documents.find(text)
+        beyond = excess(document, limits)
         self.errors: list[GraphQLError] = (
-            [beyond] if beyond else problems(schema, self.document, disclosure)
+            [beyond] if beyond else problems(schema, document, disclosure)
         )
         self._schema = schema
+        self._text = text
+        self._documents = documents
+        self._held: DocumentNode | None = None
         self._input_lists = input_lists
         self._operations: dict[str | None, Operation | MutationOperation | None] = {}
         self._prices = prices
         self._priced: dict[str | None, Price] = {}
         self._checks: dict[str | None, _Checks] = {}
+
+    @property
+    def document(self) -> DocumentNode:
+        """The text's document."""
+        return self._held or self._documents.find(self._text)
 
     def operation(self, name: str | None) -> Operation | MutationOperation | None:
         """Return the operation that a name picks; None if it has to take the long road."""
@@ -76,10 +116,22 @@ class Prepared:
                 definition = self.definition(name)
             except BadUserInput:
                 return None  # unknown names are not kept: anybody can think of them
+            document = self.document
             found = self._operations[name] = Operation.of(
                 self._schema, definition
-            ) or MutationOperation.of(self._schema, self.document, definition)
+            ) or MutationOperation.of(self._schema, document, definition)
+            if found is None:
+                self._held = document
             return found
+
+    def type_of(self, name: str | None) -> OperationType:
+        """Return the type of the operation that a name picks.
+
+        Raises:
+            BadUserInput: as ``definition``.
+        """
+        operation = self.operation(name)
+        return OperationType(operation.kind) if operation else self.definition(name).operation
 
     def definition(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation that a name picks; no name picks the only one.
@@ -141,8 +193,10 @@ class PreparedTexts:
 
     Args:
         most: How many are kept.
-        most_characters: How long they may be together: a document takes some hundred times the
-            memory of its text.
+        most_characters: How long they may be together: what is kept of a text takes some twenty
+            times its memory.
+        most_documents: Of how many texts the documents are kept, which take thirty times more, and
+            are a quarter as long together.
         longest: A longer text is prepared anew each time.
     """
 
@@ -155,6 +209,7 @@ class PreparedTexts:
         *,
         most: int = 512,
         most_characters: int = 1024 * 1024,
+        most_documents: int = 32,
         longest: int = 64 * 1024,
     ) -> None:
         self._schema = schema
@@ -163,6 +218,11 @@ class PreparedTexts:
         self._input_lists = InputLists(schema, limits)
         self._prices = Prices(schema, catalog, maximum=limits.cost)
         self._longest = longest
+        self._documents = Documents(
+            limits,
+            most=most_documents,
+            most_characters=max(limits.characters, most_characters // 4),
+        )
         self.kept = LeastUsedCache[str, Prepared](most, most_weight=most_characters)
 
     def find(self, text: str) -> Prepared:
@@ -181,6 +241,7 @@ class PreparedTexts:
                 self._disclosure,
                 self._input_lists,
                 self._prices,
+                self._documents,
             )
             if len(text) <= self._longest:
                 self.kept.keep(text, prepared, len(text))

@@ -12,6 +12,7 @@ from strawberry.types.fields.resolver import StrawberryResolver
 
 from gateway.planner.catalog import STRAWBERRY
 from gateway.planner.declare import PlannedField
+from gateway.planner.places import bare
 from gateway.planner.rows import Rows
 from gateway.planner.selection import ArgumentSite
 
@@ -62,6 +63,8 @@ def _direct(resolver: StrawberryResolver[Any], field: GraphQLField, node: FieldN
 
 
 def _as_declared(field: GraphQLField, node: FieldNode) -> Resolve:
+    node = bare(node)
+
     def resolve(variables: VariableValues, context: Any) -> Any:
         arguments = get_argument_values(field, node, variables)
         return field.resolve(None, _Info(context), **arguments) if field.resolve else None

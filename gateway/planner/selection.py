@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -31,6 +32,8 @@ from graphql.execution.values import (
 )
 from graphql.type import GraphQLNonNull
 from strawberry.utils.str_converters import to_snake_case
+
+from gateway.planner.places import bare
 
 TYPENAME = "__typename"
 
@@ -62,7 +65,7 @@ class ArgumentSite:
     What is written in the document is read once, what variables bring each time.
     """
 
-    __slots__ = ("_fixed", "_fragment_variables", "_is_whole", "_moving", "_node", "_whole")
+    __slots__ = ("_fixed", "_fragment_variables", "_moving", "_whole")
 
     def __init__(
         self,
@@ -71,21 +74,22 @@ class ArgumentSite:
         fragment_variables: FragmentVariableValues | None = None,
     ) -> None:
         moving = {
-            argument.name.value: argument.value
+            argument.name.value: argument
             for argument in node.arguments or ()
             if _has_variable(argument.value)
         }
-        self._node = node
+        self._fixed = _values(_with_arguments(field, set(field.args) - set(moving)), node)
+        self._moving = (
+            (_with_arguments(field, set(moving)), bare(node, moving.values())) if moving else None
+        )
         self._fragment_variables = fragment_variables
-        self._moving = _with_arguments(field, set(moving)) if moving else None
-        self._fixed = self._read(_with_arguments(field, set(field.args) - set(moving)), None)
         # Where each is a variable and nothing else, its value was made the argument's already.
-        self._whole = [
-            (to_snake_case(name), value.name.value, is_non_null_type(field.args[name].type))
-            for name, value in moving.items()
-            if isinstance(value, VariableNode) and fragment_variables is None
+        whole = [
+            (_python_name(name), each.value.name.value, is_non_null_type(field.args[name].type))
+            for name, each in moving.items()
+            if isinstance(each.value, VariableNode) and fragment_variables is None
         ]
-        self._is_whole = len(self._whole) == len(moving)
+        self._whole = tuple(whole) if len(whole) == len(moving) else None
 
     def read(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments' values under the variables, by the names Python uses.
@@ -95,23 +99,31 @@ class ArgumentSite:
         """
         if self._moving is None:
             return self._fixed
-        values = self._taken(variables.coerced) if self._is_whole else None
+        values = _taken(self._whole, variables.coerced) if self._whole else None
         if values is None:
-            values = self._read(self._moving, variables)
+            values = _values(*self._moving, variables, self._fragment_variables)
         return self._fixed | values
 
-    def _taken(self, coerced: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the variables' values as they are; None where defaults or errors are due."""
-        values = {}
-        for name, variable, is_required in self._whole:
-            if variable not in coerced or (is_required and coerced[variable] is None):
-                return None
-            values[name] = coerced[variable]
-        return values
 
-    def _read(self, field: GraphQLField, variables: VariableValues | None) -> dict[str, Any]:
-        values = get_argument_values(field, self._node, variables, self._fragment_variables)
-        return {to_snake_case(name): value for name, value in values.items()}
+def _taken(
+    whole: Iterable[tuple[str, str, bool]], coerced: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the variables' values as they are; None where defaults or errors are due."""
+    values = {}
+    for name, variable, is_required in whole:
+        if variable not in coerced or (is_required and coerced[variable] is None):
+            return None
+        values[name] = coerced[variable]
+    return values
+
+
+def _values(field: GraphQLField, node: FieldNode, *variables: Any) -> dict[str, Any]:
+    values = get_argument_values(field, node, *variables)
+    return {_python_name(name): value for name, value in values.items()}
+
+
+# A schema has so many names and no more.
+_python_name = cache(to_snake_case)
 
 
 def _with_arguments(field: GraphQLField, names: set[str]) -> GraphQLField:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count, islice
+from weakref import ReferenceType, ref
+
+import pytest
+from graphql import DocumentNode, FieldNode, Node, Visitor, visit
+
 from gateway.planner.caching import CacheCounts, LeastUsedCache
 from gateway.planner.catalog import Catalog
 from gateway.planner.prepared import PreparedTexts
@@ -58,6 +64,85 @@ async def test_a_text_in_use_keeps_its_short_road(engine: Engine) -> None:
     # Variables of a shape that is new to it: planned on the long road, short from then on.
     await engine.execute(hot, id=OBJECTS[0], n=2)
     assert await engine.schema.answer(hot, {"id": OBJECTS[1], "n": 1}, None, context)
+
+
+NUMBERS = count()
+
+
+def push_out(engine: Engine) -> None:
+    """Ask for so many other texts that no document stays which is not held."""
+    for number in islice(NUMBERS, 40):
+        engine.schema.texts.find(f"{{ pushing_{number}: __typename }}")
+
+
+def nodes_of(document: DocumentNode) -> list[ReferenceType[Node]]:
+    """Return references to all fields of a document, and to itself."""
+    found: list[ReferenceType[Node]] = [ref(document)]
+
+    class Finder(Visitor):
+        def enter_field(self, node: FieldNode, *_: object) -> None:
+            found.append(ref(node))
+
+    visit(document, Finder())
+    return found
+
+
+async def test_a_text_with_a_short_road_lets_its_document_go(engine: Engine) -> None:
+    text = """
+        query Lean($id: ID!, $n: Int) {
+          object(id: $id) { documents(first: $n, orderBy: []) { nodes { id } } }
+        }
+    """
+    await engine.execute(text, id=OBJECTS[0])
+    nodes = nodes_of(engine.schema.texts.find(text).document)
+    push_out(engine)
+
+    assert [each() for each in nodes] == [None] * 5
+    assert await engine.schema.answer(text, {"id": OBJECTS[1]}, None, engine.context())
+
+
+async def test_what_is_parsed_again_finds_its_plans(engine: Engine) -> None:
+    text = """
+        query Again($id: ID!) { object(id: $id) { ...Fields } }
+        fragment Fields on BucketObject { id }
+    """
+    await engine.execute(text, id=OBJECTS[0])
+    push_out(engine)
+    misses = engine.schema.plans.counts.misses
+
+    await engine.execute(text, id=OBJECTS[1])
+
+    assert engine.schema.plans.counts.misses == misses
+
+
+async def test_errors_stand_where_they_did_after_a_document_was_let_go(engine: Engine) -> None:
+    text = """
+        query Wrong($id: ID!, $n: Int) {
+          object(id: $id) { documents(first: $n) { totalCount } }
+        }
+    """
+    _, before = await engine.run(text, id=OBJECTS[0], n=-1)
+    push_out(engine)
+
+    _, after = await engine.run(text, id=OBJECTS[0], n=-1)
+
+    assert [each.formatted for each in after] == [each.formatted for each in before]
+    assert before[0].locations
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query Held { ...Fields } fragment Fields on Query { __typename }",
+        "subscription Held { statusChanged { __typename } }",
+    ],
+)
+async def test_a_text_without_a_short_road_holds_its_document(engine: Engine, text: str) -> None:
+    engine.schema.type_of(text, None)
+    document = engine.schema.texts.find(text).document
+    push_out(engine)
+
+    assert engine.schema.texts.find(text).document is document
 
 
 async def test_counts_of_plans_tell_hits_and_misses(engine: Engine) -> None:

@@ -31,6 +31,7 @@ from graphql import (
 from gateway.planner.catalog import STRAWBERRY, Catalog
 from gateway.planner.declare import SIZING
 from gateway.planner.paging import PAGE
+from gateway.planner.places import bare
 from gateway.planner.pricing.collecting import Asked, Collector
 from gateway.planner.pricing.price import Price
 from gateway.planner.pricing.sizes import Size, size_of
@@ -160,7 +161,14 @@ class _Summing:
         if not (once or rows or below):
             return None
         return Term(
-            asked.key, node, asked.conditions, once, _folded(rows), _folded(times), below, size
+            asked.key,
+            bare(node, ()),
+            asked.conditions,
+            once,
+            _folded(rows),
+            _folded(times),
+            below,
+            size,
         )
 
     def _source(self, parent: GraphQLObjectType, node: FieldNode) -> Source | None:
