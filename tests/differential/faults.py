@@ -132,7 +132,7 @@ SOME = (
     Fault(
         "one plan serves variables of any shape",
         _EXECUTOR,
-        {"for node in nodes]), variables, rows.shape)": "for node in nodes]), None, rows.shape)"},
+        {"(place, variables, rows.shape)": "(place, None, rows.shape)"},
     ),
     Fault(
         "an id finds another namespace's row",
@@ -338,7 +338,7 @@ MORE = (
     Fault(
         "one plan serves rows of any kind",
         _EXECUTOR,
-        {"for node in nodes]), variables, rows.shape)": "for node in nodes]), variables, None)"},
+        {"(place, variables, rows.shape)": "(place, variables, None)"},
     ),
     Fault(
         "one plan serves @skip and no @skip",
