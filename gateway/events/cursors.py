@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, NewType
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import LargeBinary, column, select, table
 
 from gateway.database.pool import Database
@@ -47,6 +47,23 @@ class EventPosition(NamedTuple):
             )
 
 
+class _Cipher(NamedTuple):
+    """What turns the block of a place into that of a cursor, and back."""
+
+    encrypt: Callable[[bytes], bytes]
+    decrypt: Callable[[bytes], bytes]
+
+
+def _cipher_of(key: bytes) -> _Cipher:
+    # Loaded with the first cursor, for it takes 6 MB: many gateways have no subscribers.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    # A cursor is one block of its own, random to whoever lacks the key: chaining has nothing to
+    # chain, and the same place always has the same cursor.
+    cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
+    return _Cipher(cipher.encryptor().update, cipher.decryptor().update)
+
+
 class EventCursors:
     """Writes and reads cursors, with the key that all gateways on a database share."""
 
@@ -63,18 +80,20 @@ class EventCursors:
             self._use(await tx.value(_KEY))
 
     def _use(self, key: bytes) -> None:
-        # A cursor is one block of its own, random to whoever lacks the key: chaining has nothing
-        # to chain, and the same place always has the same cursor.
-        cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
-        self._encrypt = cipher.encryptor().update
-        self._decrypt = cipher.decryptor().update
+        self._key = key
+        self._made: _Cipher | None = None
+
+    def _cipher(self) -> _Cipher:
+        if self._made is None:
+            self._made = _cipher_of(self._key)
+        return self._made
 
     def write(self, namespace_id: str, epoch: int, seq: int) -> EventCursor:
         """Return the cursor of a place."""
         place = (
             _tag_of(namespace_id) + epoch.to_bytes(_EPOCH) + seq.to_bytes(_BLOCK - _TAG - _EPOCH)
         )
-        text = base64.urlsafe_b64encode(self._encrypt(place)).rstrip(b"=").decode()
+        text = base64.urlsafe_b64encode(self._cipher().encrypt(place)).rstrip(b"=").decode()
         return EventCursor(text)
 
     def read(self, text: object) -> EventPosition:
@@ -89,7 +108,7 @@ class EventCursors:
             block = b""
         if not isinstance(text, str) or len(block) != _BLOCK:
             raise UnreadableValue("this is no event cursor; pass one that the gateway gave")
-        place = self._decrypt(block)
+        place = self._cipher().decrypt(block)
         epoch_end = _TAG + _EPOCH
         return EventPosition(
             place[:_TAG],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -65,6 +65,15 @@ _COLUMNS = (
 # A row has these, be it a record or what a broker brought of it.
 NEW_COLUMNS = tuple(each.key for each in _COLUMNS)
 LogRow = asyncpg.Record | Mapping[str, Any]
+
+
+class Batch(NamedTuple):
+    """Some rows of the log that follow one another, as they are in an epoch; never none."""
+
+    epoch: int
+    rows: Sequence[LogRow]
+
+
 _NEW = ", ".join(NEW_COLUMNS)
 # The epoch comes with the events, of one snapshot: numbers that were given anew are never taken for
 # those that follow. Without events there is one row all the same.

@@ -13,9 +13,8 @@ import asyncpg
 
 from gateway.database.pool import Database
 from gateway.errors import GatewayError, Unavailable
-from gateway.events.broker.channel import Batch, find_channel
 from gateway.events.epochs import Epochs
-from gateway.events.log import READ_END, READ_EPOCHS, READ_NEW, SEE_ALL, LogRow
+from gateway.events.log import READ_END, READ_EPOCHS, READ_NEW, SEE_ALL, Batch, LogRow
 
 if TYPE_CHECKING:  # its package may be missing
     from gateway.events.broker.nats import Broker
@@ -130,7 +129,7 @@ class Tailer:
                 async with self._database.own_connection(**_SETTINGS) as connection:
                     await connection.add_listener(CHANNEL, self._hear)
                     if self._broker is not None:
-                        self._broker.meet(await find_channel(connection))
+                        await self._broker.meet_at(connection)
                     while True:
                         await self._look(connection, patience)
             except Unavailable as error:

@@ -25,9 +25,9 @@ from gateway.database.pool import Database
 from gateway.database.state import open_state
 from gateway.events import tailer
 from gateway.events.broker import nats
-from gateway.events.broker.channel import SUBJECTS, Batch, Channel, find_channel
+from gateway.events.broker.channel import SUBJECTS, Channel, find_channel
 from gateway.events.broker.nats import Broker
-from gateway.events.log import NEW_COLUMNS, READ_NEW
+from gateway.events.log import NEW_COLUMNS, READ_NEW, Batch
 from gateway.observing.broker_traffic import BrokerTraffic
 from gateway.tasks import end
 from tests.conftest import lent_folder

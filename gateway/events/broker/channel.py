@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.events.log import NEW_COLUMNS, LogRow
+from gateway.events.log import NEW_COLUMNS, Batch, LogRow
 
 SUBJECTS = "gateway.events"
 _NONCE = 12
@@ -26,13 +25,6 @@ SELECT key, concat_ws(' ', (SELECT system_identifier FROM pg_control_system()),
     extract(epoch FROM pg_postmaster_start_time())) AS server
 FROM event_cursor_keys
 """
-
-
-class Batch(NamedTuple):
-    """Some rows of the log that follow one another, as they are in an epoch; never none."""
-
-    epoch: int
-    rows: Sequence[LogRow]
 
 
 class Channel:

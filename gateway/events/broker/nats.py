@@ -11,11 +11,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import asyncpg
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError, UnexpectedEOF
 
-from gateway.events.broker.channel import Batch, Channel
+from gateway.events.broker.channel import Channel, find_channel
+from gateway.events.log import Batch
 from gateway.observing.broker_traffic import BrokerTraffic
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,10 @@ class Broker:
     def is_bringing(self) -> bool:
         """Whether what is new in the log comes here by itself, if all is well."""
         return self.traffic.is_connected and not self._publishes()
+
+    async def meet_at(self, connection: asyncpg.Connection) -> None:
+        """Use the channel of the database that a connection is to."""
+        self.meet(await find_channel(connection))
 
     def meet(self, channel: Channel) -> None:
         """Use this channel from now on."""
