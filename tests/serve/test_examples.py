@@ -24,8 +24,8 @@ def told_after_three_lines(gateway: Gateway) -> str:
     return gateway.output.split("\n", 3)[3]
 
 
-def test_the_query_it_prints_shows_something_and_twice_is_harmless(state_folder: Path) -> None:
-    with serving(state_folder, "--demo") as first:
+def test_the_query_it_prints_shows_something_and_twice_is_harmless(begun_state: Path) -> None:
+    with serving(begun_state, "--demo") as first:
         heading, _, query = told_after_three_lines(first).partition("\n\n")
         found = first.execute(query)["bucket"]
         made = first.execute(NODES)
@@ -37,7 +37,7 @@ def test_the_query_it_prints_shows_something_and_twice_is_harmless(state_folder:
         assert fetch(picture).body.startswith(b"\x89PNG")
         assert first.end() == 0
 
-    with serving(state_folder, "--demo") as second:
+    with serving(begun_state, "--demo") as second:
         assert told_after_three_lines(second) == (
             "The namespace is not empty, so no examples were added.\n"
         )

@@ -28,9 +28,9 @@ INPUT = {
 
 
 @LINUX
-async def test_what_was_committed_before_a_kill_is_answered_after_it(state_folder: Path) -> None:
-    with serving(state_folder) as killed:
-        url = running_url(state_folder)
+async def test_what_was_committed_before_a_kill_is_answered_after_it(begun_state: Path) -> None:
+    with serving(begun_state) as killed:
+        url = running_url(begun_state)
         assert url is not None
         holder = await asyncpg.connect(url)
         await holder.execute("BEGIN; LOCK TABLE bucket_tallies")  # which only the answer reads
@@ -44,8 +44,8 @@ async def test_what_was_committed_before_a_kill_is_answered_after_it(state_folde
         with suppress(OSError, HTTPException):
             await request
 
-    until(lambda: processes_of(state_folder) == [], "its PostgreSQL has ended")
-    with serving(state_folder) as gateway:
+    until(lambda: processes_of(begun_state) == [], "its PostgreSQL has ended")
+    with serving(begun_state) as gateway:
         again = gateway.mutate(NEW_BUCKET, **INPUT)
         buckets = gateway.execute("{ buckets { nodes { id } } }")["buckets"]["nodes"]
 

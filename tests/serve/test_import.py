@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from gateway.database.embedded.address import running_url
+from gateway.importing.running import MULTIPART_ABOVE_BYTES
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET
 from tests.serve.gateways import (
@@ -243,7 +244,7 @@ def test_how_far_it_has_come_is_shown_in_bytes_and_files(importing: Importing) -
     assert len(importing.objects()) == 2
 
 
-LARGE = 5 * 16 * MIB
+LARGE = MULTIPART_ABOVE_BYTES + 1
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -254,12 +255,12 @@ def of_store(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @contextmanager
 def one_large_file(
-    folder: Path, **variables: str
+    state: Path, **variables: str
 ) -> Iterator[tuple[Importing, subprocess.Popen[str]]]:
     """Give an import of a file in parts, one of which has come; then kill its gateway."""
-    with serving(folder / "state", variables=variables) as gateway:
+    with serving(state, variables=variables) as gateway:
         gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
-        importing = Importing(gateway, folder, "b")
+        importing = Importing(gateway, state.parent, "b")
         importing.write("large.bin", os.urandom(LARGE))
         with importing.begun("--json", "--jobs", "1") as process:
             until(importing.received_bytes, "a part has come")
@@ -290,97 +291,95 @@ def assert_goes_on(importing: Importing) -> None:
     assert importing.told()["sent_bytes"] == 0
 
 
-def test_an_import_goes_on_after_both_sides_were_interrupted() -> None:
-    with lent_folder() as folder:
-        with one_large_file(folder) as (importing, process):
-            # Else all may have come before the signal.
-            importing.gateway.process.send_signal(signal.SIGSTOP)
-            process.send_signal(signal.SIGINT)
-            _, complaint = process.communicate(timeout=DEADLINE_S)
-            importing.gateway.end(signal.SIGKILL)
+def test_an_import_goes_on_after_both_sides_were_interrupted(begun_state: Path) -> None:
+    with one_large_file(begun_state) as (importing, process):
+        # Else all may have come before the signal.
+        importing.gateway.process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=DEADLINE_S)
+        importing.gateway.end(signal.SIGKILL)
 
-        assert process.returncode == 130
-        assert "Interrupted; the same command goes on from here." in complaint
-        with again(importing):
-            assert_goes_on(importing)
+    assert process.returncode == 130
+    assert "Interrupted; the same command goes on from here." in complaint
+    with again(importing):
+        assert_goes_on(importing)
 
 
 async def test_an_import_goes_on_after_its_gateway_was_killed_while_it_confirmed(
-    of_store: dict[str, str],
+    of_store: dict[str, str], begun_state: Path
 ) -> None:
-    with lent_folder() as folder:
-        with serving(folder / "state", variables=of_store) as gateway:
-            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
-            importing = Importing(gateway, folder, "b")
-            importing.write("large.bin", os.urandom(LARGE))
-            # So the gateway joins the parts, and cannot write that it did.
-            url = running_url(gateway.state)
-            assert url is not None
-            holder = await asyncpg.connect(url)
-            await holder.execute("BEGIN; LOCK TABLE contents IN SHARE MODE")
-            with importing.begun("--json") as process:
-                async with asyncio.timeout(DEADLINE_S):
-                    while not await count_waiting(holder):
-                        pass
-                gateway.end(signal.SIGKILL)
-                process.communicate(timeout=DEADLINE_S)
-            holder.terminate()
-
-        with again(importing, **of_store):
-            told = importing.told("--resume")
-            assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, 0, [])
-            (blobs,) = importing.objects().values()
-            data = (importing.folder / "large.bin").read_bytes()
-            assert fetch(blobs[0]["presignedUrl"]).body == data
-
-
-def test_an_import_whose_parts_are_gone_sends_them_again() -> None:
-    with lent_folder() as folder:
-        with one_large_file(folder) as (importing, process):
-            importing.gateway.end(signal.SIGKILL)
+    with serving(begun_state, variables=of_store) as gateway:
+        gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+        importing = Importing(gateway, begun_state.parent, "b")
+        importing.write("large.bin", os.urandom(LARGE))
+        # So the gateway joins the parts, and cannot write that it did.
+        url = running_url(gateway.state)
+        assert url is not None
+        holder = await asyncpg.connect(url)
+        await holder.execute("BEGIN; LOCK TABLE contents IN SHARE MODE")
+        with importing.begun("--json") as process:
+            async with asyncio.timeout(DEADLINE_S):
+                while not await count_waiting(holder):
+                    pass
+            gateway.end(signal.SIGKILL)
             process.communicate(timeout=DEADLINE_S)
-        shutil.rmtree(folder / "state" / "blobs" / "parts")
+        holder.terminate()
 
-        with again(importing):
-            told = importing.told("--resume")
-            assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, LARGE, [])
-            assert importing.told()["present"] == 1
-
-
-def test_an_import_whose_gateway_is_gone_ends_soon() -> None:
-    with lent_folder() as folder:
-        with serving(folder / "state") as gateway:
-            gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
-            importing = Importing(gateway, folder, "b")
-            for number in range(400):
-                importing.write(f"{number}.txt", str(number).encode())
-            with importing.begun("--json") as process:
-                until(lambda: len(importing.objects()) > 10, "some are imported")
-                gateway.end(signal.SIGKILL)
-                output, _ = process.communicate(timeout=DEADLINE_S)
-        told = json.loads(output)
-
-        assert process.returncode == 1
-        assert told["imported"] + len(told["failures"]) == 400
-        assert "not tried" in told["failures"][-1]["error"]
-        with again(importing):
-            second = importing.told()
-            assert second["failures"] == []
-            assert second["imported"] + second["present"] == 400
-            objects = importing.gateway.execute(_COUNTED, name="b")["bucket"]["objects"]
-            assert objects["totalCount"] == 400
+    with again(importing, **of_store):
+        told = importing.told("--resume")
+        assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, 0, [])
+        (blobs,) = importing.objects().values()
+        data = (importing.folder / "large.bin").read_bytes()
+        assert fetch(blobs[0]["presignedUrl"]).body == data
 
 
-def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(of_store: dict[str, str]) -> None:
-    with lent_folder() as folder:
-        with one_large_file(folder, **of_store) as (importing, process):
-            importing.gateway.end(signal.SIGKILL)
-            output, complaint = process.communicate(timeout=DEADLINE_S)
+def test_an_import_whose_parts_are_gone_sends_them_again(begun_state: Path) -> None:
+    with one_large_file(begun_state) as (importing, process):
+        importing.gateway.end(signal.SIGKILL)
+        process.send_signal(signal.SIGINT)  # it would try again for some seconds
+        process.communicate(timeout=DEADLINE_S)
+    shutil.rmtree(begun_state / "blobs" / "parts")
 
-        assert (process.returncode, complaint) == (1, "")
-        (failure,) = json.loads(output)["failures"]
-        assert failure["path"] == "large.bin"
-        assert "broke off" in failure["error"] or "gives no answer" in failure["error"]
-        assert "signature" not in failure["error"]
-        with again(importing, **of_store):
-            assert_goes_on(importing)
+    with again(importing):
+        told = importing.told("--resume")
+        assert (told["imported"], told["sent_bytes"], told["failures"]) == (1, LARGE, [])
+        assert importing.told()["present"] == 1
+
+
+def test_an_import_whose_gateway_is_gone_ends_soon(begun_state: Path) -> None:
+    with serving(begun_state) as gateway:
+        gateway.mutate(CREATE_BUCKET, bucketName="b", bucketSchema=SCHEMA)
+        importing = Importing(gateway, begun_state.parent, "b")
+        for number in range(400):
+            importing.write(f"{number}.txt", str(number).encode())
+        with importing.begun("--json") as process:
+            until(lambda: len(importing.objects()) > 10, "some are imported")
+            gateway.end(signal.SIGKILL)
+            output, _ = process.communicate(timeout=DEADLINE_S)
+    told = json.loads(output)
+
+    assert process.returncode == 1
+    assert told["imported"] + len(told["failures"]) == 400
+    assert "not tried" in told["failures"][-1]["error"]
+    with again(importing):
+        second = importing.told()
+        assert second["failures"] == []
+        assert second["imported"] + second["present"] == 400
+        objects = importing.gateway.execute(_COUNTED, name="b")["bucket"]["objects"]
+        assert objects["totalCount"] == 400
+
+
+def test_an_import_whose_gateway_is_killed_tells_so_and_goes_on(
+    of_store: dict[str, str], begun_state: Path
+) -> None:
+    with one_large_file(begun_state, **of_store) as (importing, process):
+        importing.gateway.end(signal.SIGKILL)
+        output, complaint = process.communicate(timeout=DEADLINE_S)
+
+    assert (process.returncode, complaint) == (1, "")
+    (failure,) = json.loads(output)["failures"]
+    assert failure["path"] == "large.bin"
+    assert "broke off" in failure["error"] or "gives no answer" in failure["error"]
+    assert "signature" not in failure["error"]
+    with again(importing, **of_store):
+        assert_goes_on(importing)

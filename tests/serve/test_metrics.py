@@ -33,9 +33,9 @@ def read(address: str) -> dict[str, tuple[str, set[str]]]:
 
 
 @LINUX
-def test_has_an_address_of_its_own_and_is_documented(state_folder: Path) -> None:
+def test_has_an_address_of_its_own_and_is_documented(begun_state: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
-    with serving(state_folder, variables={"GATEWAY_METRICS": address}) as gateway:
+    with serving(begun_state, variables={"GATEWAY_METRICS": address}) as gateway:
         use(gateway)
         found = read(address)
 
@@ -54,8 +54,8 @@ def test_has_an_address_of_its_own_and_is_documented(state_folder: Path) -> None
 
 @LINUX
 @pytest.mark.parametrize("metrics", ["off", "on"])
-def test_is_on_the_same_port_if_that_is_set(state_folder: Path, metrics: str) -> None:
-    with serving(state_folder, variables={"GATEWAY_METRICS": metrics}) as gateway:
+def test_is_on_the_same_port_if_that_is_set(begun_state: Path, metrics: str) -> None:
+    with serving(begun_state, variables={"GATEWAY_METRICS": metrics}) as gateway:
         assert gateway.get("/metrics").status == (200 if metrics == "on" else 404)
 
 

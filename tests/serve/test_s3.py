@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,13 +77,12 @@ async def test_bytes_go_to_the_bucket_and_come_from_there(
     assert fetch(blob["presignedUrl"]).status == 404
 
 
-def test_a_bucket_that_refuses_stops_nothing_but_bytes(s3_place: S3Place) -> None:
+def test_a_bucket_that_refuses_stops_nothing_but_bytes(
+    s3_place: S3Place, begun_state: Path
+) -> None:
     wrong = variables(s3_place) | {"GATEWAY_S3_SECRET_KEY": "misspelt-secret"}
 
-    with (
-        lent_folder() as folder,
-        serving(folder / "state", variables=wrong) as gateway,
-    ):
+    with serving(begun_state, variables=wrong) as gateway:
         readiness = gateway.get("/readyz")
         bucket = gateway.mutate(CREATE_BUCKET, bucketName="a", bucketSchema=FREE_SCHEMA)["bucket"]
         answer = gateway.post(

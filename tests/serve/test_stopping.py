@@ -87,16 +87,16 @@ async def open_socket(
 
 
 @LINUX
-async def test_both_signals_end_it_in_order_and_the_next_start_goes_on(state_folder: Path) -> None:
-    with serving(state_folder) as first:
+async def test_both_signals_end_it_in_order_and_the_next_start_goes_on(begun_state: Path) -> None:
+    with serving(begun_state) as first:
         await create_bucket_while_it_is_told_to_end(first)
 
         assert first.process.wait(DEADLINE_S) == 0
         assert first.complaint == ""
-        assert processes_of(state_folder) == []
-        assert not list(state_folder.glob("pg*/postmaster.pid"))
+        assert processes_of(begun_state) == []
+        assert not list(begun_state.glob("pg*/postmaster.pid"))
 
-    with serving(state_folder) as second:
+    with serving(begun_state) as second:
         assert second.ready["api_key"] == first.ready["api_key"]
         assert second.ready["namespace"] == "default"
         assert second.execute(BUCKETS) == {"buckets": {"nodes": [{"bucketName": "pics"}]}}
@@ -113,15 +113,15 @@ async def test_both_signals_end_it_in_order_and_the_next_start_goes_on(state_fol
         assert second.process.wait(DEADLINE_S) == 0
         assert second.complaint == ""
         assert not second.ready_file.exists()
-        assert processes_of(state_folder) == []
+        assert processes_of(begun_state) == []
 
 
 @LINUX
 @pytest.mark.parametrize("is_upload", [False, True], ids=["request", "upload"])
 def test_a_client_that_stops_in_the_middle_of_its_body_holds_nobody(
-    state_folder: Path, is_upload: bool
+    begun_state: Path, is_upload: bool
 ) -> None:
-    with serving(state_folder) as gateway:
+    with serving(begun_state) as gateway:
         graphql = urlsplit(gateway.ready["graphql"])
         target = f"{graphql.path} HTTP/1.1"
         method = "POST"
@@ -163,16 +163,16 @@ def upload_target(gateway: Gateway) -> str:
 
 
 @LINUX
-def test_after_a_kill_everything_is_there(state_folder: Path) -> None:
+def test_after_a_kill_everything_is_there(begun_state: Path) -> None:
     blob = {"property": "file", "type": "binary", "data": {"base64": b64encode(ANY_BYTES).decode()}}
-    with serving(state_folder) as killed:
+    with serving(begun_state) as killed:
         bucket = killed.mutate(CREATE_BUCKET, bucketName="pics", bucketSchema=SCHEMA)["bucket"]
         made = killed.mutate(CREATE_OBJECT, bucketId=bucket["id"], blobs=[blob])["object"]
         killed.process.kill()
         assert killed.process.wait() == -signal.SIGKILL
 
-    until(lambda: processes_of(state_folder) == [], "its PostgreSQL has ended")
-    with serving(state_folder) as gateway:
+    until(lambda: processes_of(begun_state) == [], "its PostgreSQL has ended")
+    with serving(begun_state) as gateway:
         found = gateway.execute(READ_OBJECT, id=made["id"])["object"]
         link = found["blobs"][0].pop("presignedUrl")
 
@@ -183,18 +183,18 @@ def test_after_a_kill_everything_is_there(state_folder: Path) -> None:
 
 
 @LINUX
-def test_ends_when_its_database_does(state_folder: Path) -> None:
-    with serving(state_folder) as gateway:
-        os.kill(server_pid(state_folder), signal.SIGKILL)
+def test_ends_when_its_database_does(begun_state: Path) -> None:
+    with serving(begun_state) as gateway:
+        os.kill(server_pid(begun_state), signal.SIGKILL)
 
         assert gateway.process.wait(DEADLINE_S) == 1
         *warnings, reason = gateway.complaint.splitlines()
         assert reason == (
-            f"gateway: the private PostgreSQL has ended; its log is {state_folder}/postgres.log"
+            f"gateway: the private PostgreSQL has ended; its log is {begun_state}/postgres.log"
         )
         assert all(json.loads(line)["level"] == "warning" for line in warnings)
         assert not gateway.ready_file.exists()
-        until(lambda: processes_of(state_folder) == [], "no part of the server is left")
+        until(lambda: processes_of(begun_state) == [], "no part of the server is left")
 
 
 def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:

@@ -58,11 +58,11 @@ def collector() -> Iterator[Collector]:
     [({}, "lineage-gateway"), ({"OTEL_SERVICE_NAME": "media"}, "media")],
 )
 def test_are_sent_to_the_last_one(
-    collector: Collector, state_folder: Path, variables: dict[str, str], service: str
+    collector: Collector, begun_state: Path, variables: dict[str, str], service: str
 ) -> None:
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} | variables
-    with serving(state_folder, variables=variables) as gateway:
+    with serving(begun_state, variables=variables) as gateway:
         gateway.execute(VIEWER)
         assert gateway.end() == 0
 
@@ -74,27 +74,27 @@ def test_are_sent_to_the_last_one(
 
 @pytest.mark.parametrize("off", [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}])
 def test_are_not_sent_where_they_are_off(
-    collector: Collector, state_folder: Path, off: dict[str, str]
+    collector: Collector, begun_state: Path, off: dict[str, str]
 ) -> None:
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} | off
-    with serving(state_folder, variables=variables) as gateway:
+    with serving(begun_state, variables=variables) as gateway:
         gateway.execute(VIEWER)
         assert gateway.end() == 0
 
     assert collector.paths == []
 
 
-def test_a_collector_that_is_gone_holds_nobody(state_folder: Path) -> None:
+def test_a_collector_that_is_gone_holds_nobody(begun_state: Path) -> None:
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
-    with serving(state_folder, variables=variables) as gateway:
+    with serving(begun_state, variables=variables) as gateway:
         gateway.execute(VIEWER)
 
         assert gateway.end() == 0
 
 
-def test_packages_that_are_missing_are_told(state_folder: Path) -> None:
-    stubs = state_folder.parent / "stubs"
+def test_packages_that_are_missing_are_told(begun_state: Path) -> None:
+    stubs = begun_state.parent / "stubs"
     stubs.mkdir()
     (stubs / "opentelemetry.py").write_text(
         "raise ModuleNotFoundError('there is no such module', name='opentelemetry')"
@@ -104,7 +104,7 @@ def test_packages_that_are_missing_are_told(state_folder: Path) -> None:
         "PYTHONPATH": f"{stubs}:{ROOT}",
     }
 
-    ended = run("serve", "--port", "0", "--state", state_folder, variables=variables)
+    ended = run("serve", "--port", "0", "--state", begun_state, variables=variables)
 
     assert ended.status == 1
     assert ended.complaint == (
