@@ -22,19 +22,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.database import migrate
 from tests.conftest import lent_folder
+from tests.making_namespaces import make_namespace
 from tests.operations import CREATE_BUCKET
 from tests.s3 import Swift, make_bucket, run_swift
 from tests.serve.gateways import DEADLINE_S, LINUX, Gateway, fetch, serving, until
 from tests.serve.silence import Elsewhere, elsewhere
-from tests.serve.test_outside_database import prepared
 from tests.serve.test_s3 import variables as of_s3
 
 pytestmark = LINUX
 
 SCHEMA = {"properties": {"text": {"type": "text"}}}
-OUTAGE_S = 3.0
-BETWEEN_S = 1.0
+# Who is frozen is waited for at first; who is gone is told of at once.
+FROZEN_S, GONE_S = 3.0, 1.5
+BETWEEN_S = 0.5
 
 _CREATE = """
 mutation Bring($input: CreateObjectInput!) {
@@ -129,7 +131,8 @@ async def test_nothing_acknowledged_is_lost(request: pytest.FixtureRequest) -> N
     with lent_folder() as folder, elsewhere(folder) as database, run_swift() as swift:
         await make_bucket(swift.place)
         variables = {"GATEWAY_DATABASE_URL": database.url} | of_s3(swift.place)
-        key = prepared(variables, "admin")
+        await migrate.up(database.url)
+        key = await make_namespace(database.url, "production")
         with serving(folder / "state", variables=variables) as gateway:
             told, outages = work_through(
                 gateway, key, database, swift, request.config.getoption("--outages")
@@ -166,11 +169,11 @@ def work_through(
     bucket = made.json["data"]["createBucket"]["bucket"]["id"]
     told, stop = Told(), threading.Event()
     client = Client(gateway, key, bucket, told)
-    ways: list[tuple[str, Callable[[], Any]]] = [
-        ("database", database.frozen),
-        ("database", lambda: without(database)),
-        ("s3", swift.frozen),
-        ("s3", lambda: without(swift)),
+    ways: list[tuple[str, Callable[[], Any], float]] = [
+        ("database", database.frozen, FROZEN_S),
+        ("database", lambda: without(database), GONE_S),
+        ("s3", swift.frozen, FROZEN_S),
+        ("s3", lambda: without(swift), GONE_S),
     ]
     outages: dict[str, list[tuple[float, float]]] = {"database": [], "s3": []}
     with ThreadPoolExecutor() as pool:
@@ -179,11 +182,11 @@ def work_through(
         try:
             for _ in range(times):
                 random.shuffle(ways)
-                for name, take_away in ways:
+                for name, take_away, length_s in ways:
                     time.sleep(BETWEEN_S)
                     with take_away():
                         begun = time.monotonic()
-                        time.sleep(OUTAGE_S)
+                        time.sleep(length_s)
                         outages[name].append((begun, time.monotonic()))
                     until(lambda: gateway.get("/readyz").json["status"] == "ok", "it is well again")
         finally:

@@ -37,8 +37,9 @@ from gateway.namespaces.tables import NamespaceRow
 from gateway.objects import sweeping
 from gateway.objects.tables import BlobRow, ContentRow
 from gateway.uploads.tables import UploadRow
+from tests.making_namespaces import make_namespace
 from tests.operations import CREATE_BUCKET
-from tests.serve.gateways import DEADLINE_S, Gateway, fetch, run, serving
+from tests.serve.gateways import DEADLINE_S, Gateway, fetch, serving
 from tests.serve.test_s3 import variables as of_s3
 
 CLIENTS = 4
@@ -359,9 +360,7 @@ async def place(
         "GATEWAY_FETCH_PORTS": str(source),
         "GATEWAY_FETCH_ALLOW_NETWORKS": "127.0.0.1/32",
     }
-    run("namespaces", "create", NAMESPACE, variables=variables)
-    made = run(*("keys", "create", "k", "--permission", "admin", "--json"), variables=variables)
-    key = json.loads(made.output)["secret"]
+    key = await make_namespace(migrated_database_url, NAMESPACE)
     if any_s3:
         variables |= of_s3(any_s3) | {"GATEWAY_S3_PREFIX": any_s3.prefix}
     async with _store(any_s3, state_folder) as store:

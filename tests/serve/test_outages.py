@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 
+from gateway.database import migrate
 from gateway.database.pool import open_database
 from gateway.database.watching import watched
 from gateway.errors import Unavailable
 from gateway.namespaces.key_secrets import new_secret
 from tests.conftest import lent_folder
+from tests.making_namespaces import make_namespace
 from tests.operations import CREATE_BUCKET, FREE_SCHEMA
 from tests.serve.gateways import LINUX, VIEWER, Answer, Gateway, fetch, serving, until
 from tests.serve.silence import Elsewhere, elsewhere
-from tests.serve.test_outside_database import prepared
 
 pytestmark = LINUX
 
@@ -42,11 +43,12 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+async def served() -> AsyncIterator[Served]:
     with lent_folder() as folder, elsewhere(folder) as database:
         variables = {"GATEWAY_DATABASE_URL": database.url, "GATEWAY_DATABASE_POOL_SIZE": "3"}
         variables["GATEWAY_METRICS"] = "on"
-        key = prepared(variables, "admin")
+        await migrate.up(database.url)
+        key = await make_namespace(database.url, "production")
         with serving(folder / "state", variables=variables) as gateway:
             yield Served(gateway, database, key)
 

@@ -56,12 +56,12 @@ def database() -> Iterator[Elsewhere]:
         yield database
 
 
-def prepared(variables: Mapping[str, str], *permissions: str) -> str:
-    """Prepare a database with a namespace; return a key that may read there, or more."""
+def prepared(variables: Mapping[str, str]) -> str:
+    """Prepare a database with a namespace; return a key that may read there."""
     assert run("migrate", variables=variables).status == 0
     assert run("namespaces", "create", "production", variables=variables).status == 0
-    given = [word for each in permissions or ["read"] for word in ("--permission", each)]
-    made = run("keys", "create", "frontend", *given, "--json", variables=variables)
+    permission = ("--permission", "read")
+    made = run("keys", "create", "frontend", *permission, "--json", variables=variables)
     assert (made.status, made.complaint) == (0, "")
     secret: str = json.loads(made.output)["secret"]
     return secret

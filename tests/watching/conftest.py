@@ -20,6 +20,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Server, lent_folder
+from tests.making_namespaces import make_namespace
 from tests.operations import CREATE_BUCKET, FREE_SCHEMA
 from tests.serve.gateways import (
     DEADLINE_S,
@@ -221,7 +222,7 @@ def _portions(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
         yield items[start : start + most]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def database_url(server: Server, migrated_template: str) -> AsyncIterator[str]:
     """The URL of a database with a namespace."""
     name = await server.create(template=migrated_template)
@@ -229,17 +230,13 @@ async def database_url(server: Server, migrated_template: str) -> AsyncIterator[
     await server.drop(name)
 
 
-@pytest.fixture(scope="module")
-def key(database_url: str) -> str:
+@pytest.fixture(scope="session")
+async def key(database_url: str) -> str:
     """A key of an administrator of the namespace."""
-    variables = {"GATEWAY_DATABASE_URL": database_url}
-    assert run("namespaces", "create", NAMESPACE, variables=variables).status == 0
-    made = run(*("keys", "create", "k", "--permission", "admin", "--json"), variables=variables)
-    secret: str = json.loads(made.output)["secret"]
-    return secret
+    return await make_namespace(database_url, NAMESPACE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(database_url: str, key: str) -> Iterator[Place]:
     """A gateway that nobody kills."""
     with lent_folder() as folder:
