@@ -21,7 +21,7 @@ from gateway.settings import (
     read_schemes,
 )
 from gateway.trusted import TrustedDocument, read_trusted
-from gateway.validation import Disclosure
+from gateway.validation.problems import Disclosure
 
 if TYPE_CHECKING:  # its package may be missing
     from gateway.events.broker.nats import Broker

@@ -39,7 +39,7 @@ from gateway.roots import Mutation, Query, Subscription
 from gateway.scalars import SCALARS
 from gateway.telling import tell, told
 from gateway.user_errors import ConflictError, FieldError
-from gateway.validation import DEFAULT_DISCLOSURE, Disclosure
+from gateway.validation.problems import DEFAULT_DISCLOSURE, Disclosure
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from gateway.query_limits.inputs import InputLists
 from gateway.query_limits.limits import DEFAULTS, QueryLimits
 from gateway.query_limits.measuring import excess
 from gateway.query_limits.parsing import parse_within
-from gateway.validation import DEFAULT_DISCLOSURE, Disclosure, problems
+from gateway.validation.problems import DEFAULT_DISCLOSURE, Disclosure, problems
 
 
 class _Checks(NamedTuple):

@@ -1,39 +1,34 @@
-"""GraphQL's validation, by all its rules, in 0.5 to 0.6 of the time.
+"""GraphQL's validation by all its rules, in a third of the time.
 
 graphql-core asks each rule about each kind of node, for each document anew, and goes through all of
-them at each node. Which rules have a say in a kind never changes, so here that is found out once.
+them at each node. Which rules have a say in a kind never changes, so here that is found out once,
+and rules about what a text has none of are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar
+from functools import cache, partial
+from typing import Any
 
 from graphql import (
     BREAK,
     SKIP,
-    ASTValidationRule,
     DocumentNode,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     Node,
+    UniqueDirectivesPerLocationRule,
     ValidationContext,
     ValidationRule,
-    specified_rules,
     validate,
 )
+from graphql.language.ast import QUERY_DOCUMENT_KEYS
 from graphql.language.visitor import EnterLeaveVisitor
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-RULES: tuple[type[ASTValidationRule], ...] = (
-    *specified_rules,
-    MaybeNullValidationRule,
-    OneOfInputValidationRule,
-)
+from gateway.validation.rules import Rules, rules_of
+from gateway.validation.uses import Context
 
 # Nobody mends more at a time, and each takes a search for what may have been meant.
 MOST_PROBLEMS = 20
@@ -61,42 +56,32 @@ def problems(
     schema: GraphQLSchema, document: DocumentNode, disclosure: Disclosure = DEFAULT_DISCLOSURE
 ) -> list[GraphQLError]:
     """Return what is wrong with a document, as graphql-core tells it, up to ``MOST_PROBLEMS``."""
+    as_one: Any = partial(_AllRules, rules_of(document, introspection=disclosure.introspection))
     return validate(
         schema,
         document,
-        [_AllRules if disclosure.introspection else _WithoutIntrospection],
+        [as_one],
         max_errors=MOST_PROBLEMS,
         hide_suggestions=not disclosure.suggestions,
     )
 
 
-class _NoIntrospection(ASTValidationRule):
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """Refuse the fields that tell of the schema."""
-        if node.name.value in ("__schema", "__type"):
-            self.report_error(
-                GraphQLError(
-                    f"{node.name.value} is not answered: introspection is turned off here", node
-                )
-            )
-
-
 class _AllRules(ValidationRule):
     """All rules as one, of which each is called where it has a say, in their order."""
 
-    rules: ClassVar[tuple[type[ASTValidationRule], ...]] = RULES
-
-    def __init__(self, context: ValidationContext) -> None:
+    def __init__(self, rules: Rules, context: ValidationContext) -> None:
         super().__init__(context)
-        self._rules = [rule(context) for rule in self.rules]
+        context = Context(context)
+        self._kinds = rules
+        self._rules = [rule(context) for rule in rules]
         # The node whose subtree a rule leaves out, or BREAK where it is done with the document.
-        self._skipped: list[Any] = [None] * len(self.rules)
+        self._skipped: list[Any] = [None] * len(rules)
 
     def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
         """Return what to call before and after a node of a kind."""
         handlers = [
             (place, self._bound(place, enter), self._bound(place, leave))
-            for place, enter, leave in _handlers(self.rules, kind)
+            for place, enter, leave in _handlers(self._kinds, kind)
         ]
         if not handlers:
             return EnterLeaveVisitor(None, None)
@@ -135,10 +120,6 @@ class _AllRules(ValidationRule):
         return leave
 
 
-class _WithoutIntrospection(_AllRules):
-    rules = (*RULES, _NoIntrospection)
-
-
 def _skipped_by(action: object, node: Node | None) -> Any:
     """Return what a rule leaves out after its answer: a subtree, or all the rest."""
     if action is SKIP or action is False:
@@ -149,13 +130,14 @@ def _skipped_by(action: object, node: Node | None) -> Any:
 
 
 @cache
-def _handlers(
-    rules: tuple[type[ASTValidationRule], ...], kind: str
-) -> list[tuple[int, str | None, str | None]]:
+def _handlers(rules: Rules, kind: str) -> list[tuple[int, str | None, str | None]]:
     """Return the places of rules with a say in a kind of node, and the names of their methods."""
     found = [
         (place, _method(rule, "enter", kind), _method(rule, "leave", kind))
         for place, rule in enumerate(rules)
+        # It asks every node for its directives, and half of all are names, which have none.
+        if rule is not UniqueDirectivesPerLocationRule
+        or "directives" in QUERY_DOCUMENT_KEYS.get(kind, ())
     ]
     return [each for each in found if each[1:] != (None, None)]
 

@@ -6,7 +6,9 @@ import pytest
 from graphql import GraphQLError, parse, validate
 
 from gateway.schema import GatewaySchema, make_schema
-from gateway.validation import MOST_PROBLEMS, RULES, problems
+from gateway.validation import rules
+from gateway.validation.problems import MOST_PROBLEMS, problems
+from gateway.validation.rules import RULES
 
 # Rules about what the schema does not have, at least not yet.
 IDLE = {
@@ -102,3 +104,28 @@ def test_every_rule_has_its_say(schema: GatewaySchema) -> None:
     }
 
     assert silent <= IDLE
+
+
+@pytest.mark.parametrize("about", rules._ABOUT, ids=" ".join)
+def test_rules_that_are_left_out_wrongly_are_missed(
+    about: tuple[str, ...], schema: GatewaySchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_ABOUT", {("never there",): rules._ABOUT[about]})
+    rules._rules.cache_clear()
+
+    found = [told(problems(schema._schema, parse(text))) for text in WRONG]
+
+    rules._rules.cache_clear()
+    core = [
+        told(validate(schema._schema, parse(text), RULES, max_errors=MOST_PROBLEMS))
+        for text in WRONG
+    ]
+    assert found != core
+
+
+def test_a_document_that_was_not_parsed_is_asked_for_everything(schema: GatewaySchema) -> None:
+    document = parse("{ bucket(id: $undefined) { id ...Missing } }", no_location=True)
+
+    found = [each.message for each in problems(schema._schema, document)]
+
+    assert set(found) == {"Unknown fragment 'Missing'.", "Variable '$undefined' is not defined."}

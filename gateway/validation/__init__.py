@@ -1,0 +1,1 @@
+"""GraphQL's validation: what is wrong with a document, as graphql-core tells it."""
