@@ -290,7 +290,7 @@ async def test_sends_a_part_again_whose_answer_was_lost(
         for part in parts:
             yield part
             road.cut()
-            road.breaks_after = [0, 0]
+            road.breaks_after = [0]
 
     async with road.opened() as store:
         digest = await store.put_stream(key, interrupted())

@@ -78,7 +78,9 @@ async def test_an_outage_ends_subscriptions_which_resume(
     async def refuse(_: object) -> asyncpg.Connection:
         raise OSError("no route")
 
-    monkeypatch.setattr(tailer, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(tailer, "PATIENCE_S", 1.0)
+    await world.touch_now(OBJECTS[0])
+    await sink.until_events(1)  # from its reading on it has so little patience
     monkeypatch.setattr(gateway.database, "_connect", refuse)
     await superuser.execute(KILL, "lineage-gateway tailer")
     await sink.until(lambda: sink.failure)

@@ -254,8 +254,9 @@ async def test_a_client_that_dies_leaves_nothing(
 
 
 async def test_sockets_are_told_to_come_again(serving: Serving, told: Told) -> None:
+    rules = LiveRules(farewell_s=1)  # nobody answers it before the gateway has ended
     async with aiohttp.ClientSession() as session:
-        async with serving(Settings(), follows=told) as served:
+        async with serving(Settings(), follows=told, live_rules=rules) as served:
             url = f"{served.url}/graphql"
             sockets = [await session.ws_connect(url, protocols=[SUBPROTOCOL]) for _ in range(3)]
             for number, ws in enumerate(sockets[:2], 1):
