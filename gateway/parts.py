@@ -179,6 +179,7 @@ class Parts:
             self.database,
             self._cursors,
             self.schema.subscribe_by,
+            self.schema.note_subscription,
             self.schema.tell_errors,
             most_bytes=self.settings.event_ring_bytes,
             broker=self._broker,

@@ -201,10 +201,14 @@ class GatewaySchema(strawberry.Schema):
                 raise BadUserInput(f"a {operation.operation.value} cannot be followed")
         except BadUserInput as failure:
             return [told(failure)]
-        cost = partial(prepared.price(name).under, variables)
-        notes.of_operation(name_of(operation), operation.operation.value, cost)
+        _note(prepared, operation, name, variables)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
+
+    def note_subscription(self, text: str, variables: dict[str, Any], name: str | None) -> None:
+        """Take note of a subscription that was found to be right before."""
+        prepared = self.texts.find(text)
+        _note(prepared, prepared.definition(name), name, variables)
 
     def tell_errors(self, errors: list[GraphQLError]) -> None:
         """Give each error of a subscription its code, in place; hide the text of faults of ours."""
@@ -251,8 +255,7 @@ class GatewaySchema(strawberry.Schema):
         context.graphql_document = prepared.document
         if prepared.errors:
             return list(prepared.errors)
-        cost = partial(prepared.price(name).under, variables)
-        notes.of_operation(name_of(operation), operation.operation.value, cost)
+        _note(prepared, operation, name, variables)
         beyond = prepared.excess(name, variables)
         return [beyond] if beyond else []
 
@@ -275,6 +278,16 @@ class GatewaySchema(strawberry.Schema):
         """Tell the errors of an answer."""
         is_request_error = execution_context is not None and execution_context.result is None
         tell(errors, is_request_error=is_request_error)
+
+
+def _note(
+    prepared: Prepared,
+    operation: OperationDefinitionNode,
+    name: str | None,
+    variables: dict[str, Any],
+) -> None:
+    cost = partial(prepared.price(name).under, variables)
+    notes.of_operation(name_of(operation), operation.operation.value, cost)
 
 
 def _cost_of(prepared: Prepared, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:

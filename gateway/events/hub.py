@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError
@@ -23,7 +23,7 @@ from gateway.events.log import Event, LogRow
 from gateway.events.messages import ResetReason
 from gateway.events.standing import find_standing
 from gateway.events.streams.all_streams import Streams
-from gateway.events.streams.sharing import Asked, Sharing
+from gateway.events.streams.sharing import AFTER, Asked, Sharing
 from gateway.events.streams.stream import Stream
 from gateway.events.streams.subscriber import Subscriber
 from gateway.events.tailer import Tailer
@@ -43,6 +43,8 @@ MOST_BYTES = 32 * 1024 * 1024
 
 # Of a document, variables, the name of an operation and a context; errors have their codes.
 Prepare = Callable[[str, dict[str, Any], str | None, Context], "PlanExecutor | list[GraphQLError]"]
+# Of a document, variables, and the name of an operation.
+Note = Callable[[str, dict[str, Any], str | None], None]
 
 
 class _Ended:
@@ -60,6 +62,7 @@ class Hub:
 
     Args:
         prepare: Makes what executes a subscription, or tells why there is none.
+        note: Takes note of one that needs nothing made, as ``prepare`` does of the others.
         most_bytes: What of messages is kept for those who are slow, or come back.
         broker: Brings what another gateway has read of the log.
     """
@@ -69,6 +72,7 @@ class Hub:
         database: Database,
         cursors: EventCursors,
         prepare: Prepare,
+        note: Note,
         tell_errors: TellErrors,
         *,
         most_bytes: int = MOST_BYTES,
@@ -77,6 +81,7 @@ class Hub:
         self._database = database
         self._cursors = cursors
         self._prepare = prepare
+        self._note = note
         self._tell_errors = tell_errors
         self._tailer = Tailer(database, self, broker)
         self._log = KnownLog(database, cursors, self._tailer)
@@ -115,30 +120,69 @@ class Hub:
         after: str | None = None,
     ) -> Following | list[GraphQLError]:
         """Let a sink join the stream of what it asks for, which is made for the first one."""
+        asked = self._sharing.known(text, name, variables, context.caller)
+        shared = None if asked is None or after is not None else self._shared(asked)
+        if asked is not None and shared is not None:
+            self._note(text, variables, name)
+            return await self._told(asked, sink, self._begin(*shared, sink))
         executor = self._prepare(text, variables, name, context)
         if isinstance(executor, list):
             return executor
-        try:
-            asked = Asked(
-                text, name, variables, executor, self._sharing.question(text, name, executor)
-            )
+        if asked is None:
             try:
-                return await self._follow(asked, sink, after)
-            except Unavailable as error:
-                sink.fail(error)
-                return _Ended()
-            except RequestFailure as failure:
-                nodes, path = [each.node for each in asked.root.details], [asked.root.key]
-                errors = [GraphQLError(failure.message, nodes, path=path, original_error=failure)]
-        except GraphQLError as error:
-            errors = [error]
-        self._tell_errors(errors)
-        return errors
+                asked = self._sharing.learnt(text, name, variables, executor)
+            except GraphQLError as error:
+                return self._with_codes(error)
+        return await self._told(asked, sink, self._follow(asked, executor, sink, after))
 
-    async def _follow(self, asked: Asked, sink: Sink, after: str | None) -> Following:
+    def _shared(self, asked: Asked) -> tuple[Stream, EventPosition | None] | None:
+        """Return the stream of what is asked for, and from where on; None: it takes a closer look.
+
+        Whoever asks for what a stream tells is right in all that another was right in, so nothing
+        is executed to find that out: a crowd that comes back asks for the same.
+        """
+        place, position = asked.place, None
+        if place is None and not asked.question.is_open:
+            return None
+        try:
+            stream = self._streams.find(self._sharing.key(asked))
+            if stream is not None and place is not None:
+                position = self._cursors.read(place)
+                position.require(asked.caller.namespace_id)
+        except (TypeError, ValueError, BadUserInput):
+            return None
+        if stream is None or (position and self._is_elsewhere(position)):
+            return None
+        return stream, position
+
+    async def _told(
+        self, asked: Asked, sink: Sink, beginning: Awaitable[Following]
+    ) -> Following | list[GraphQLError]:
+        """Return what follows; or why nothing does, as errors of the field that is asked for."""
+        try:
+            return await beginning
+        except Unavailable as error:
+            sink.fail(error)
+            return _Ended()
+        except RequestFailure as failure:
+            nodes, path = [each.node for each in asked.root.details], [asked.root.key]
+            return self._with_codes(
+                GraphQLError(failure.message, nodes, path=path, original_error=failure)
+            )
+        except GraphQLError as error:
+            return self._with_codes(error)
+
+    def _with_codes(self, *errors: GraphQLError) -> list[GraphQLError]:
+        told = list(errors)
+        self._tell_errors(told)
+        return told
+
+    async def _follow(
+        self, asked: Asked, executor: PlanExecutor, sink: Sink, after: str | None
+    ) -> Following:
         asked.caller.require(Permission.READ)
         namespace_id = asked.caller.namespace_id
-        given = asked.root.arguments.read(asked.executor.variable_values)
+        given = asked.root.arguments.read(executor.variable_values)
         if asked.root.name == "nodeStatus":
             topic = Topic.of_node(
                 namespace_id, given["id"], until_terminal=given["until_terminal"] is not False
@@ -146,15 +190,19 @@ class Hub:
             position = None
         else:
             topic = Topic(namespace_id, Wanted.of(given.get("filter")))
-            position = self._position(given.get("after"), after, namespace_id)
+            position = self._position(given.get(AFTER), after, namespace_id)
         if not self._streams or (position and self._is_elsewhere(position)):
             await self._tailer.catch_up()
-        stream = self._stream(asked, topic)
-        if topic.has_words:
-            return self._begin(stream, sink, position)
-        return await self._begin_with_standing(stream, sink, given["id"])
+        return await self._begin(self._stream(asked, executor, topic), position, sink)
 
-    def _begin(self, stream: Stream, sink: Sink, position: EventPosition | None) -> Subscriber:
+    async def _begin(
+        self, stream: Stream, position: EventPosition | None, sink: Sink
+    ) -> Subscriber:
+        if stream.topic.has_words:
+            return self._begin_at(stream, sink, position)
+        return await self._begin_with_standing(stream, sink)
+
+    def _begin_at(self, stream: Stream, sink: Sink, position: EventPosition | None) -> Subscriber:
         if position is None:
             subscriber = stream.join(sink, self.position)
             stream.catching_up.begin(subscriber, is_new=True)
@@ -171,12 +219,13 @@ class Hub:
         is_apart = self._tailer.epochs.parts_from(position.epoch, position.seq)
         return is_apart or position.seq > self.position
 
-    async def _begin_with_standing(self, stream: Stream, sink: Sink, id: str) -> Subscriber:
+    async def _begin_with_standing(self, stream: Stream, sink: Sink) -> Subscriber:
         """Tell of the state now, then of what changes it.
 
         The stream has each event that comes into the log from here on, and the state is read later:
         so what is not in the one is in the other. What is in both is told once.
         """
+        id = stream.topic.node_id
         subscriber = stream.join(sink, stream.position)
         try:
             standing = await find_standing(
@@ -210,7 +259,7 @@ class Hub:
             given.require(namespace_id)
         return given
 
-    def _stream(self, asked: Asked, topic: Topic) -> Stream:
+    def _stream(self, asked: Asked, executor: PlanExecutor, topic: Topic) -> Stream:
         """Return the stream of what is asked for.
 
         Raises:
@@ -220,12 +269,14 @@ class Hub:
         stream = self._streams.find(key)
         if stream is not None:
             return stream
-        executor = asked.executor
         executor.context_value = anonymous(executor.context_value)
         encoder = Encoder(executor, asked.root, self._tell_errors)
         if encoder.is_personal:
             self._sharing.note_personal(asked)
             key = self._sharing.key(asked)
+            stream = self._streams.find(key)  # of a text that was forgotten to be one of these
+            if stream is not None:
+                return stream
         stream = Stream(self._streams, self._log, key, topic, encoder)
         self._streams.add(stream)
         return stream

@@ -43,6 +43,11 @@ class Topic:
             namespace_id, wanted, has_words=False, can_end=True, until_terminal=until_terminal
         )
 
+    @property
+    def node_id(self) -> str:
+        """The one node that it is about."""
+        return next(iter(self.wanted.node_id or ()))
+
     def ends_with(self, event: Any) -> bool:
         """Tell whether nothing follows an event."""
         if not self.can_end:

@@ -313,6 +313,7 @@ async def gateway_on(
         database,
         cursors,
         schema.subscribe_by,
+        schema.note_subscription,
         schema.tell_errors,
         most_bytes=most_bytes,
         broker=broker,

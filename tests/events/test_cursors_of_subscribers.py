@@ -66,6 +66,45 @@ async def test_refuses_what_is_no_cursor(gateway: Gateway, text: str) -> None:
     )
 
 
+SURE = "subscription ($after: EventCursor!) { statusChanged(after: $after) { __typename } }"
+AT_FIRST = """
+subscription ($after: EventCursor = "AAAAAAAAAAAAAAAAAAAAAA") {
+  statusChanged(after: $after) { __typename }
+}
+"""
+WRITTEN = 'subscription { statusChanged(after: "%s") { __typename } }'
+
+
+@pytest.mark.parametrize("text", [ALL, SURE, AT_FIRST, WRITTEN])
+async def test_refuses_who_joins_others_for_the_same_reasons(gateway: Gateway, text: str) -> None:
+    """Those who ask for what is told already are let in on a shorter way."""
+    right, other = await cursor_of(gateway), await cursor_of(gateway, OTHER)
+    wrong: tuple[object, ...] = (other, "A" * 22, "nonsense", 5, [[]], None)
+    asked: list[tuple[str, dict[str, object]]]
+    asked = [(text, {"after": each}) for each in (right, *wrong)] + [(text, {})]
+    if text is WRITTEN:
+        asked = [(text % each, {}) for each in (right, *wrong)]
+
+    alone = [await _told(gateway, *each) for each in asked]
+    followed = await gateway.follow(*asked[0])
+    beside = [await _told(gateway, *each) for each in asked]
+
+    assert beside == alone
+    assert alone[0] == []
+    assert all(alone[1:6])
+    followed.stop()
+    assert gateway.what_is_left() == (0, 0, 0, 0)
+
+
+async def _told(gateway: Gateway, text: str, variables: dict[str, object]) -> list[object]:
+    """Follow for a moment; return the errors."""
+    found = await gateway.ask(text, variables)
+    if isinstance(found, list):
+        return [each.formatted for each in found]
+    found.stop()
+    return []
+
+
 async def test_goes_on_across_an_epoch_that_changed_nothing(gateway: Gateway, world: World) -> None:
     before = await cursor_of(gateway)
     live = await gateway.follow()

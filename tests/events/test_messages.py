@@ -175,6 +175,34 @@ async def test_what_reads_the_caller_is_for_that_caller_only(
     assert gateway.what_is_left()[0] == (2 if is_personal else 1)
 
 
+async def test_is_shared_though_it_was_forgotten_whom_a_text_is_for(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "subscription { statusChanged { ... on StatusEvent { node { id } } } }"
+    monkeypatch.setattr(ReadPlan, "is_personal", True)
+    first = await gateway.follow(text, caller=gateway.caller)
+    gateway.hub._sharing._personal.clear()
+
+    second = await gateway.follow(text, caller=gateway.caller)
+
+    assert gateway.what_is_left()[0] == 1
+    for each in (first, second):
+        each.stop()
+    assert gateway.what_is_left() == (0, 0, 0, 0)
+
+
+async def test_refuses_variables_that_nobody_could_mean(gateway: Gateway) -> None:
+    text = "subscription ($f: StatusEventFilter) { statusChanged(filter: $f) { __typename } }"
+    deep: object = "BUCKET"
+    for _ in range(300):
+        deep = [deep]
+    await gateway.follow(text, {"f": {"kinds": ["BUCKET"]}})
+
+    error = await gateway.refusal(text, {"f": {"kinds": deep}})
+
+    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
 @pytest.mark.parametrize(
     ("text", "is_personal"),
     [
@@ -195,10 +223,12 @@ async def test_plans_tell_whether_they_read_the_caller(
 async def test_needs_the_permission_to_read(gateway: Gateway) -> None:
     nobody = Caller("key_1", frozenset(), None, gateway.caller.namespace_id)
 
-    error = await gateway.refusal(caller=nobody)
+    alone = await gateway.refusal(caller=nobody)
+    await gateway.follow()
+    beside = await gateway.refusal(caller=nobody)
 
-    assert error["extensions"] == {"code": "FORBIDDEN"}
-    assert error["path"] == ["statusChanged"]
+    assert alone["extensions"] == beside["extensions"] == {"code": "FORBIDDEN"}
+    assert alone["path"] == beside["path"] == ["statusChanged"]
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,25 @@ async def test_counts_operations_on_sockets(serving: Serving) -> None:
     assert found == {("Me", "ok"): 1, ("Me", "BAD_USER_INPUT"): 1}
 
 
+async def test_counts_subscriptions_that_share_what_they_are_told(serving: Serving) -> None:
+    query = "subscription Follow { statusChanged { __typename } }"
+    async with serving(ON) as served:
+        socket = served.session.ws_connect(
+            f"{served.url}/graphql", protocols=["graphql-transport-ws"]
+        )
+        async with socket as ws:
+            payload = {"Authorization": f"Bearer {served.secret}", "X-Namespace": "default"}
+            await ws.send_json({"type": "connection_init", "payload": payload})
+            await ws.receive_json()
+            for number in range(3):
+                asked = {"id": str(number), "type": "subscribe", "payload": {"query": query}}
+                await ws.send_json(asked)
+                assert (await ws.receive_json())["type"] == "next"
+            found = await samples(served, "gateway_requests_total")
+
+    assert found == {("Follow", "ok"): 3}
+
+
 async def test_a_fault_is_the_outcome_wherever_it_stands(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

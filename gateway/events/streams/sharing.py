@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import orjson
+from graphql import NonNullTypeNode, VariableDefinitionNode, VariableNode
 
 from gateway.caller import Caller
 from gateway.events.encoding import Root
@@ -13,6 +14,8 @@ from gateway.planner.executor import PlanExecutor
 from gateway.planner.used_variables import used_variables
 
 MOST_TEXTS = 512
+# The argument that says from which place on; messages do not depend on it.
+AFTER = "after"
 
 
 class Question(NamedTuple):
@@ -20,10 +23,14 @@ class Question(NamedTuple):
 
     Args:
         variables: The names of those that messages depend on: not that of the place alone.
+        place: The variable that has the place, if the text leaves it to one.
+        is_open: Whether it is from now on where that variable is not given.
     """
 
     root: Root
     variables: frozenset[str]
+    place: str | None
+    is_open: bool
 
 
 class Asked(NamedTuple):
@@ -32,7 +39,7 @@ class Asked(NamedTuple):
     text: str
     name: str | None
     variables: dict[str, Any]
-    executor: PlanExecutor
+    caller: Caller
     question: Question
 
     @property
@@ -41,10 +48,10 @@ class Asked(NamedTuple):
         return self.question.root
 
     @property
-    def caller(self) -> Caller:
-        """Who asks."""
-        caller: Caller = self.executor.context_value.caller
-        return caller
+    def place(self) -> object:
+        """The place that its variables have, as it was sent."""
+        name = self.question.place
+        return None if name is None else self.variables.get(name)
 
 
 class Sharing:
@@ -55,23 +62,32 @@ class Sharing:
         # Texts whose messages depend on who the caller is.
         self._personal = LeastUsedCache[tuple[str, str | None], bool](MOST_TEXTS)
 
-    def question(self, text: str, name: str | None, executor: PlanExecutor) -> Question:
-        """Return what a text asks for; ``executor``: of its operation with that name.
+    def known(
+        self, text: str, name: str | None, variables: dict[str, Any], caller: Caller
+    ) -> Asked | None:
+        """Return what is asked for; None if nobody has asked by this text before."""
+        question = self._questions.find((text, name))
+        return None if question is None else Asked(text, name, variables, caller, question)
+
+    def learnt(
+        self, text: str, name: str | None, variables: dict[str, Any], executor: PlanExecutor
+    ) -> Asked:
+        """Return what is asked for by a text of which nothing is known; ``executor``: of it.
 
         Raises:
             GraphQLError: an argument that is written in the text cannot be read.
         """
-        question = self._questions.find((text, name))
-        if question is None:
-            root = Root.of(executor)
-            question = Question(root, _variables_of(executor, root))
-            self._questions.keep((text, name), question)
-        return question
+        question = _question_of(executor)
+        self._questions.keep((text, name), question)
+        return Asked(text, name, variables, executor.context_value.caller, question)
 
     def key(self, asked: Asked) -> tuple[object, ...]:
         """Return what two subscriptions have in common if the same messages are for both.
 
         Where the messages depend on the caller they are for that one only.
+
+        Raises:
+            TypeError: variables are nested deeper than any that are right.
         """
         document = (asked.text, asked.name)
         used = asked.question.variables
@@ -88,11 +104,24 @@ class Sharing:
         self._personal.keep((asked.text, asked.name), True)
 
 
-def _variables_of(executor: PlanExecutor, root: Root) -> frozenset[str]:
+def _question_of(executor: PlanExecutor) -> Question:
+    root = Root.of(executor)
     fragments = {name: each.definition for name, each in executor.fragments.items()}
     nodes = [each.node for each in root.details]
-    arguments = [
-        each for node in nodes for each in node.arguments or () if each.name.value != "after"
-    ]
+    arguments = [each for node in nodes for each in node.arguments or ()]
+    places = [each.value for each in arguments if each.name.value == AFTER]
+    others = [each for each in arguments if each.name.value != AFTER]
     selections = [node.selection_set for node in nodes if node.selection_set]
-    return used_variables([*arguments, *selections], fragments)
+    place = next((each.name.value for each in places if isinstance(each, VariableNode)), None)
+    declared = executor.operation.variable_definitions or ()
+    return Question(
+        root,
+        used_variables([*others, *selections], fragments),
+        place,
+        is_open=not places
+        or any(each.variable.name.value == place and _may_be_left_out(each) for each in declared),
+    )
+
+
+def _may_be_left_out(variable: VariableDefinitionNode) -> bool:
+    return variable.default_value is None and not isinstance(variable.type, NonNullTypeNode)
