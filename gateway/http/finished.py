@@ -30,3 +30,18 @@ class Finished(web.StreamResponse):
     async def write_eof(self, _: bytes = b"") -> None:
         """Send all of it."""
         await self._writer.write_eof(self._text)
+
+
+class Over(Finished):
+    """What is left to be answered where a connection has spoken another protocol: nothing."""
+
+    def __init__(self, writer: AbstractStreamWriter) -> None:
+        super().__init__(writer, b"")
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection stays open."""
+        return False
+
+    async def write_eof(self, _: bytes = b"") -> None:
+        """Send nothing."""

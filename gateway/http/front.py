@@ -1,4 +1,4 @@
-"""The first that meets a request: it gets its id here, and POSTs go straight to the endpoint."""
+"""The first that meets a request: it gets its id here; POSTs and sockets go to the endpoint."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp.hdrs import EXPECT, METH_POST
 from gateway.http.finished import Finished
 from gateway.http.headers import REQUEST_ID
 from gateway.http.media_types import accept_of, wants_events
+from gateway.http.sockets.handshake import wants_socket
 from gateway.observing import notes
 
 # (of whatever requests an application makes)
@@ -37,9 +38,8 @@ class Front:
             notes.begin(headers.get(REQUEST_ID))
             if (
                 request.raw_path == self._path
-                and request.method == METH_POST
                 and EXPECT not in headers  # the router asks for the body
-                and not wants_events(accept_of(headers))  # their head is sent before their end
+                and (_wants_answer(request) or wants_socket(request))
             ):
                 return self._answer(request, router)
             return router(request)
@@ -57,6 +57,11 @@ class Front:
             return made
         request[_MADE] = made
         return await router(request)  # only there the application adds to what it says
+
+
+def _wants_answer(request: web.Request) -> bool:
+    """Tell whether all that is sent may be sent at once; of events it is not so."""
+    return request.method == METH_POST and not wants_events(accept_of(request.headers))
 
 
 FRONT = web.AppKey("front", Front)

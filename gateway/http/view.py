@@ -28,7 +28,8 @@ from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS, JSON, accept_of, answer_type, wants_events
 from gateway.http.page import policy_of
 from gateway.http.requests import Asked, at_hand, awaited, check_body_type, read_body, read_url
-from gateway.http.sockets.opening import serve_socket, wants_socket
+from gateway.http.sockets.handshake import wants_socket
+from gateway.http.sockets.opening import serve_socket
 from gateway.observing import notes
 from gateway.planner.outcome import Outcome
 
@@ -202,6 +203,6 @@ def _wants_page(request: web.Request) -> bool:
     """Tell whether a browser asks for GraphiQL; the page itself needs no key."""
     return (
         request.method in ("GET", "HEAD")
-        and not {"query", "extensions"} & request.query.keys()
         and "text/html" in request.headers.get(ACCEPT, "")
+        and not {"query", "extensions"} & request.query.keys()
     )

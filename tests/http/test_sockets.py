@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
@@ -235,19 +238,78 @@ async def test_nothing_is_compressed(served: Served) -> None:
         assert "Sec-WebSocket-Extensions" not in raw.headers
 
 
+HANDSHAKE = {
+    "Upgrade": "WebSocket",
+    "Connection": "keep-alive, Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("wrong", "reason"),
     [
-        {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"},
-        {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x" * 24},
-        {"Upgrade": "websocket"},
+        ({"Upgrade": "websocket, h2c"}, "Upgrade has to be websocket, and nothing else"),
+        ({"Connection": "keep-alive"}, "Connection has to be Upgrade, by HTTP/1.1"),
+        ({"Connection": "no-upgrade"}, "Connection has to be Upgrade, by HTTP/1.1"),
+        ({"Sec-WebSocket-Version": "12"}, "Sec-WebSocket-Version has to be 13"),
+        ({"Sec-WebSocket-Key": ""}, "Sec-WebSocket-Key has to be 16 bytes in base64"),
+        ({"Sec-WebSocket-Key": "x" * 24}, "Sec-WebSocket-Key has to be 16 bytes in base64"),
+        (
+            {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ*=="},
+            "Sec-WebSocket-Key has to be 16 bytes in base64",
+        ),
     ],
 )
-async def test_no_handshake_is_a_request_error(served: Served, headers: dict[str, str]) -> None:
+async def test_no_handshake_is_a_request_error(
+    served: Served, wrong: dict[str, str], reason: str
+) -> None:
+    headers = HANDSHAKE | wrong
     async with served.session.get(f"{served.url}/graphql", headers=headers) as answer:
         assert answer.status == 400
         (error,) = (await answer.json())["errors"]
-        assert error["message"].startswith("this is no handshake of a websocket: ")
+        assert error["message"] == f"this is no handshake of a websocket: {reason}"
+        is_of_version = "Sec-WebSocket-Version" in wrong
+        assert answer.headers.get("Sec-WebSocket-Version") == ("13" if is_of_version else None)
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/graphql?from=here"])
+async def test_is_accepted_as_the_standard_has_it(served: Served, path: str) -> None:
+    """RFC 6455, section 1.3, has this key and what is made of it."""
+    async with served.session.get(f"{served.url}{path}", headers=HANDSHAKE) as answer:
+        assert answer.status == 101
+        assert answer.headers["Upgrade"] == "websocket"
+        assert answer.headers["Connection"] == "upgrade"
+        assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+async def test_is_not_opened_by_an_old_protocol(served: Served) -> None:
+    async with opening(served, version="1.0") as reader:
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.0 400 ")
+
+
+async def test_takes_what_comes_together_with_the_handshake(served: Served) -> None:
+    ping = b'{"type":"ping"}'
+    async with opening(served, bytes((0x81, 0x80 | len(ping), 0, 0, 0, 0)) + ping) as reader:
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert await reader.readexactly(17) == b'\x81\x0f{"type":"pong"}'
+
+
+@asynccontextmanager
+async def opening(
+    served: Served, more: bytes = b"", *, version: str = "1.1"
+) -> AsyncIterator[asyncio.StreamReader]:
+    """Send a handshake and more at once; give what reads the answer."""
+    headers = HANDSHAKE | {"Host": "gateway", "Sec-WebSocket-Protocol": SUBPROTOCOL}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    address = urlsplit(served.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"GET /graphql HTTP/{version}\r\n{lines}\r\n".encode() + more)
+    try:
+        async with asyncio.timeout(20):
+            yield reader
+    finally:
+        writer.close()
 
 
 async def test_a_browser_that_asks_for_no_socket_is_not_upgraded(served: Served) -> None:

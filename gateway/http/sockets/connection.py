@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from aiohttp import WSMessage, WSMsgType, web
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp import EofStream, WSMessage, WSMsgType, web
+from aiohttp.http_websocket import WebSocketError
 
 from gateway.errors import LimitExceeded, RequestFailure, Unavailable
 from gateway.http import cost
@@ -28,7 +28,8 @@ from gateway.http.live.farewells import (
 )
 from gateway.http.live.outlet import Outlet
 from gateway.http.live.parts import LiveParts
-from gateway.http.sockets import frames, messages
+from gateway.http.sockets import frames, handshake, messages
+from gateway.http.sockets.inbox import Inbox
 from gateway.http.sockets.messages import BadMessage, ConnectionInit, Ping, Subscribe
 from gateway.http.sockets.operations import Client, Operation
 from gateway.namespaces.authentication import authorization_in, secret_digest_in
@@ -41,42 +42,38 @@ _READ_ON = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgTyp
 class Connection:
     """Takes the messages of one client, one after the other, and runs its operations.
 
-    Everything is written straight to the transport, the closing frame too: aiohttp's ``close()``
-    waits for the client, and would wait for one that takes nothing for good.
+    It takes over what aiohttp's own sockets do: their ``close()`` waits for the client, and would
+    wait for one that takes nothing for good; to open one takes as long as all that is done here.
     """
 
     __slots__ = (
         "_address",
         "_client",
         "_deadline",
+        "_inbox",
         "_is_closing",
         "_is_heard",
         "_is_init_received",
         "_is_retiring",
         "_operations",
         "_secret_digest",
-        "_socket",
+        "_speaks_ours",
         "_tasks",
         "outlet",
         "parts",
     )
 
-    def __init__(
-        self,
-        parts: LiveParts,
-        request: web.Request,
-        socket: web.WebSocketResponse,
-        writer: AbstractStreamWriter,
-    ) -> None:
+    def __init__(self, parts: LiveParts, request: web.Request) -> None:
         self.parts = parts
         self.outlet = Outlet(
             request,
-            writer,
+            request.writer,
             stall_s=parts.rules.stall_s,
             give_up=lambda: self.close(TOO_SLOW),
             fail=lambda: self.close(FAULT),
         )
-        self._socket = socket
+        self._inbox = Inbox(request.protocol, parts.rules.message_bytes)
+        self._speaks_ours = handshake.speaks_ours(request.headers)
         self._address = parts.door.address_of(request)
         self._operations: dict[str, Operation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,18 +94,21 @@ class Connection:
     async def serve(self) -> None:
         """Take messages until the socket is closed; nothing of it is left then."""
         self.parts.connections.add(self)
-        if self._socket.ws_protocol is None:
-            self.close(NO_SUBPROTOCOL)
-        else:
+        if self._speaks_ours:
             self._set_deadline(self.parts.rules.init_s, lambda: self.close(INIT_TOO_LATE))
+        else:
+            self.close(NO_SUBPROTOCOL)
         try:
-            while (message := await self._socket.receive()).type in _READ_ON:
+            while (message := await self._inbox.next()).type in _READ_ON:
                 self._is_heard = True
                 if not self._is_closing:
                     await self._take(message)
                     await self.outlet.keep_pace()
-            if message.type is WSMsgType.CLOSE and not self._is_closing:
-                self.outlet.write(frames.close(message.data or 1000, ""))
+            self.write(frames.close(message.data or 1000, ""))
+        except WebSocketError as error:
+            self.write(frames.close(error.code, ""))
+        except EofStream:
+            pass
         finally:
             self._leave()
             await self._finish_changes()

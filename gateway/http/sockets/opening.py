@@ -1,19 +1,14 @@
-"""The handshake of a websocket."""
+"""How a websocket begins."""
 
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.hdrs import UPGRADE
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-from gateway.http.answers import Refused
+from gateway.http.finished import Over
 from gateway.http.live.parts import LiveParts
+from gateway.http.sockets import handshake
 from gateway.http.sockets.connection import Connection
-
-
-def wants_socket(request: web.Request) -> bool:
-    """Tell whether a request asks for a websocket."""
-    return request.method == "GET" and "websocket" in request.headers.get(UPGRADE, "").lower()
+from gateway.observing import notes
 
 
 async def serve_socket(request: web.Request, parts: LiveParts) -> web.StreamResponse:
@@ -22,20 +17,11 @@ async def serve_socket(request: web.Request, parts: LiveParts) -> web.StreamResp
     Raises:
         Refused: The request is no handshake.
     """
-    socket = web.WebSocketResponse(
-        protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-        max_msg_size=parts.rules.message_bytes,
-        compress=False,  # its state takes 90 KB a socket, and no frame could be shared
-        # The connection answers itself: what aiohttp does waits for slow clients.
-        autoclose=False,
-        autoping=False,
-    )
+    answer = handshake.answer_to(request, notes.request_id())
     try:
-        writer = await socket.prepare(request)
-        connection = Connection(parts, request, socket, writer)
-    except web.HTTPBadRequest as error:
-        raise Refused(f"this is no handshake of a websocket: {error.text}") from error
+        connection = Connection(parts, request)
     except ConnectionError:
-        return web.Response()  # nobody is there to read it
+        return Over(request.writer)  # nobody is there to read it
+    connection.outlet.write(answer)
     await connection.serve()
-    return socket
+    return Over(request.writer)
