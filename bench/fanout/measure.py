@@ -44,10 +44,12 @@ class Fanout(NamedTuple):
     """CPU time of servers, by round: in microseconds for each message.
 
     Args:
+        kernel: What the kernel took of ``single``: to write to a socket is most of it.
         opening: In milliseconds for each who connects and subscribes.
     """
 
     single: Mapping[str, list[float]]
+    kernel: Mapping[str, list[float]]
     bursts: Mapping[str, list[float]]
     opening: Mapping[str, list[float]]
 
@@ -81,18 +83,35 @@ async def fanout(
             async with followed(server, crowds, subscribers):
                 spent_s = cpu.of_process(server.pid) - before_s
                 found.opening[server.name].append(spent_s / subscribers * 1e3)
-                found.single[server.name].append(await _cpu_us(server, crowds, load.single))
-                found.bursts[server.name].append(await _cpu_us(server, crowds, load.bursts))
+                single = await _cpu(server, crowds, load.single)
+                found.single[server.name].append(single.us)
+                found.kernel[server.name].append(single.kernel_us)
+                bursts = await _cpu(server, crowds, load.bursts)
+                found.bursts[server.name].append(bursts.us)
         order.reverse()
     return found
 
 
-async def _cpu_us(server: Server, crowds: Crowds, events: Events) -> float:
+class _Cpu(NamedTuple):
+    """CPU time of a message, and how much of it the kernel took."""
+
+    us: float
+    kernel_us: float
+
+
+async def _cpu(server: Server, crowds: Crowds, events: Events) -> _Cpu:
     await crowds.begin()
-    before_s = cpu.of_process(server.pid)
+    before_s = cpu.of_process(server.pid), cpu.in_kernel(server.pid)
     await server.tell(events)
     await crowds.finish(events.total, {})
-    return (cpu.of_process(server.pid) - before_s) / (events.total * crowds.size) * 1e6
+    after_s = cpu.of_process(server.pid), cpu.in_kernel(server.pid)
+    messages = events.total * crowds.size
+    return _Cpu(
+        *(
+            (after - before) / messages * 1e6
+            for before, after in zip(before_s, after_s, strict=True)
+        )
+    )
 
 
 async def latencies(

@@ -85,6 +85,7 @@ def test_marks_what_is_reached_and_what_is_not() -> None:
     measured = Measured(
         Fanout(
             {"raw": [4.0, 4.0], "gateway": [5.0, 7.0]},
+            {"raw": [3.0, 3.0], "gateway": [3.0, 4.0]},
             {"raw": [4.0], "gateway": [0.5]},
             {"raw": [0.3, 0.3], "gateway": [0.5, 0.7]},
         ),
@@ -97,6 +98,7 @@ def test_marks_what_is_reached_and_what_is_not() -> None:
     assert "| CPU a message, gateway / raw | ≤ 1.5 | 1.50 (1.25..1.75) | ✓ |" in lines
     assert "| CPU a message, gateway / graphql-ws | ≤ 0.2 | not measured |  |" in lines
     assert "| CPU to open and subscribe, ms | ≤ 0.5 | 0.60 (0.50..0.70) | ✗ |" in lines
+    assert any(each.startswith("| raw | 4.00 (4.00..4.00) | 3.00 (3.00..3.00) |") for each in lines)
     assert "| p99, beside a write transaction / without | ≤ 1.2 | 2.03 (2.03..2.03) | ✗ |" in lines
 
 
