@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from gateway.database.pool import Database
+from tests.auditing import audited_once as audited_once  # the fixture
 from tests.conftest import Server, Shared
 from tests.events.following import Gateway, gateway_on
 from tests.events.world import ONE, OTHER, World

@@ -22,6 +22,7 @@ from gateway.http.live.open_connections import OpenConnections
 from gateway.namespaces.first_key import ensure_default
 from gateway.schema import GatewaySchema
 from gateway.settings import Settings
+from tests.auditing import audited_once as audited_once  # the fixture
 
 
 @dataclass(frozen=True, slots=True)

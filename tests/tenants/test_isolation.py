@@ -21,7 +21,7 @@ PATCH = Fault(
     "_CHANGE",
 )
 FAULTS = (LIST, BY_ID, PATCH)
-SEED_OF_FAULTS, MOST_STEPS = 2, 2000  # it comes upon each of them soon
+SEED_OF_FAULTS, MOST_STEPS = 6, 2000  # it comes upon each of them soon
 
 
 async def leak(housed: Housed, seed: int, most: int) -> str | None:
