@@ -1,10 +1,4 @@
-"""How long an operation may take, in all: what runs longer is cancelled, and its SQL with it.
-
-A timer for each operation would be set and taken back thousands of times a second, and hardly ever
-fire. All operations have the same time, so they end in the order in which they began: one timer,
-for the first of them, is enough. It is left alone when that one is done, and looks again when it
-fires.
-"""
+"""How long an operation may take, in all: what runs longer is cancelled, and its SQL with it."""
 
 from __future__ import annotations
 
@@ -12,9 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
+from time import monotonic
 from types import TracebackType
 
 from gateway.errors import DeadlineExceeded
+from gateway.timers import Timers
 
 
 class Clock:
@@ -26,34 +22,11 @@ class Clock:
 
     def __init__(self, operation_s: float) -> None:
         self.operation_s = operation_s
-        self._running: dict[_Operation, None] = {}  # the next to end is the first
-        self._timer: asyncio.TimerHandle | None = None
+        self.running = Timers[_Operation](operation_s, _Operation.stop)
 
     def operation(self) -> AbstractContextManager[object]:
         """Return the block of an operation, which raises DeadlineExceeded if its time is up."""
         return _Operation(self)
-
-    def begin(self, operation: _Operation, loop: asyncio.AbstractEventLoop) -> None:
-        """Let an operation's time begin."""
-        operation.ends_at = loop.time() + self.operation_s
-        self._running[operation] = None
-        if self._timer is None:
-            self._timer = loop.call_at(operation.ends_at, self._look)
-
-    def leave(self, operation: _Operation) -> None:
-        """Stop an operation no more."""
-        self._running.pop(operation, None)
-
-    def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = None
-        now = loop.time()
-        for operation in list(self._running):
-            if operation.ends_at > now:
-                self._timer = loop.call_at(operation.ends_at, self._look)
-                return
-            del self._running[operation]
-            operation.stop()
 
 
 class _Operation:
@@ -82,14 +55,13 @@ class _Operation:
         self.may_have_changed = False
 
     def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an operation runs in a task")
         self._task = task
         self._cancelled_before = task.cancelling()
         self._outer = _current.set(self)
-        self._clock.begin(self, loop)
+        self.ends_at = self._clock.running.begin(self)
 
     def __exit__(
         self,
@@ -98,7 +70,7 @@ class _Operation:
         traceback: TracebackType | None,
     ) -> None:
         _current.reset(self._outer)
-        self._clock.leave(self)
+        self._clock.running.end(self)
         if self._own_timer is not None:
             self._own_timer.cancel()
         if not self._is_stopped:
@@ -118,16 +90,15 @@ class _Operation:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Let what is done in the block take its time."""
-        loop = asyncio.get_running_loop()
-        self._clock.leave(self)
-        left_s = self.ends_at - loop.time()
+        self._clock.running.end(self)
+        left_s = self.ends_at - monotonic()
         if self._own_timer is not None:
             self._own_timer.cancel()
         try:
             yield
         finally:
-            self.ends_at = loop.time() + left_s
-            self._own_timer = loop.call_at(self.ends_at, self.stop)
+            self.ends_at = monotonic() + left_s
+            self._own_timer = asyncio.get_running_loop().call_later(left_s, self.stop)
 
 
 _current: ContextVar[_Operation | None] = ContextVar("operation", default=None)

@@ -15,6 +15,8 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from gateway.timers import Timers
+
 MOST_WAITING = 1000
 # A server that takes longer is as good as gone; whoever waits for a free one has more time.
 OPEN_TIMEOUT_S = 1.5
@@ -50,9 +52,12 @@ class Lender:
     Args:
         size: How many connections may be open; the pool's own limit is no smaller.
         most_waiting: How many may wait for one.
+        patience_s: How long each waits.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, size: int, *, patience_s: float, most_waiting: int = MOST_WAITING
+    ) -> None:
         self._pool = pool
         self.size = size
         self._open = 0
@@ -60,6 +65,7 @@ class Lender:
         self._proxies: dict[Connection, PoolConnectionProxy] = {}  # of all that are open
         self._most_waiting = most_waiting
         self._waiting: deque[_Waiter] = deque()
+        self._patience = Timers[_Waiter](patience_s, _give_up)
 
     def used(self) -> int:
         """Return how many connections somebody has."""
@@ -73,7 +79,7 @@ class Lender:
         """Return how many wait for one."""
         return sum(not waiter.done() for waiter in self._waiting)
 
-    async def take(self, timeout_s: float) -> Connection:
+    async def take(self) -> Connection:
         """Return a connection for the caller alone.
 
         Raises:
@@ -85,9 +91,9 @@ class Lender:
             if self._free:
                 connection = self._free.pop()  # the last one used: the others may be let go
             elif self._open < self.size:
-                return await self._another(min(timeout_s, OPEN_TIMEOUT_S))
+                return await self._another()
             else:
-                handed = await self._wait(timeout_s)
+                handed = await self._wait()
                 if handed is None:
                     continue
                 connection = handed
@@ -124,10 +130,10 @@ class Lender:
         while self._free:
             await self.discard(self._free.pop())
 
-    async def _another(self, timeout_s: float) -> Connection:
+    async def _another(self) -> Connection:
         self._open += 1
         try:
-            proxy: Any = await self._pool.acquire(timeout=timeout_s)
+            proxy: Any = await self._pool.acquire(timeout=OPEN_TIMEOUT_S)
         except BaseException:
             self._one_less()
             raise
@@ -135,13 +141,12 @@ class Lender:
         self._proxies[connection] = proxy
         return connection
 
-    async def _wait(self, timeout_s: float) -> Connection | None:
+    async def _wait(self) -> Connection | None:
         if len(self._waiting) >= self._most_waiting:
             raise QueueFull
-        loop = asyncio.get_running_loop()
-        waiter: _Waiter = loop.create_future()
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        timer = loop.call_later(timeout_s, _give_up, waiter)
+        self._patience.begin(waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -154,7 +159,7 @@ class Lender:
                     self.give_back(handed)
             raise
         finally:
-            timer.cancel()
+            self._patience.end(waiter)
 
     def _one_less(self) -> None:
         self._open -= 1

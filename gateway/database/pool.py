@@ -19,6 +19,7 @@ from gateway.database.noting import NotedConnection
 from gateway.database.statements import compiled
 from gateway.errors import Unavailable
 from gateway.observing.statements import SLOW_S, Statements
+from gateway.timers import Timers
 
 CONNECT_TIMEOUT_S = 5.0  # to open the first connection, or to get a free one from the pool
 STATEMENT_TIMEOUT_S = 30.0
@@ -310,7 +311,7 @@ class Database:
             self.outages["silence"] += 1
             raise Unavailable("the database gives no answer; try again")
         try:
-            return await self.lender.take(CONNECT_TIMEOUT_S)
+            return await self.lender.take()
         except QueueFull as error:
             self.outages["queue"] += 1
             raise Unavailable("too many requests wait for the database; try again") from error
@@ -376,18 +377,25 @@ def plain_url(url: str) -> str:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, size: int = 10, most_waiting: int = MOST_WAITING, slow_s: float = SLOW_S
+    url: str,
+    *,
+    size: int = 10,
+    most_waiting: int = MOST_WAITING,
+    patience_s: float = CONNECT_TIMEOUT_S,
+    slow_s: float = SLOW_S,
 ) -> AsyncIterator[Database]:
     """Connect to PostgreSQL at ``url`` with a pool of up to ``size`` connections.
 
     Args:
         most_waiting: How many may wait for a connection; more are refused at once.
+        patience_s: How long each of them waits.
         slow_s: From which duration on a statement is logged.
 
     Raises:
         Unavailable: the server cannot be reached, or refuses the name or the password.
     """
     statements = Statements(slow_s=slow_s)
+    patience = Timers[NotedConnection](STATEMENT_TIMEOUT_S, NotedConnection.give_up)
 
     async def connect(settings: Mapping[str, str]) -> asyncpg.Connection:
         return await asyncpg.connect(
@@ -399,6 +407,7 @@ async def open_database(
 
     async def prepare(connection: Any) -> None:
         connection.statements = statements
+        connection.patience = patience
         await prepare_connection(connection)
 
     try:
@@ -409,7 +418,6 @@ async def open_database(
             connection_class=NotedConnection,
             init=prepare,
             timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S,
             # Text of a planned read can be long, and each is worth its plan.
             statement_cache_size=512,
             max_cached_statement_lifetime=0,
@@ -418,7 +426,7 @@ async def open_database(
         )
     except ANY_FAILURE as error:
         raise Unavailable(f"cannot connect to the database: {error}") from error
-    lender = Lender(pool, size, most_waiting=most_waiting)
+    lender = Lender(pool, size, patience_s=patience_s, most_waiting=most_waiting)
     database = Database(lender, connect, statements)
     try:
         yield database

@@ -102,14 +102,14 @@ async def test_connections_that_the_server_ended_are_replaced(small: Database) -
     assert not others & after
 
 
-async def test_tells_when_none_comes_back(small: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.database.pool.CONNECT_TIMEOUT_S", 0.05)
-    async with small.connection(), small.connection():
-        with pytest.raises(Unavailable):
-            async with small.connection():
-                pass
+async def test_tells_when_none_comes_back(postgres_url: str) -> None:
+    async with open_database(postgres_url, size=SIZE, patience_s=0.05) as small:
+        async with small.connection(), small.connection():
+            with pytest.raises(Unavailable):
+                async with small.connection():
+                    pass
 
-    assert len(await all_at_once(small)) == SIZE
+        assert len(await all_at_once(small)) == SIZE
 
 
 async def test_no_more_wait_than_may(postgres_url: str) -> None:

@@ -350,15 +350,13 @@ async def test_a_statement_that_takes_too_long_is_given_up(
         assert await names(database, ns) == []
 
 
-async def test_when_all_connections_are_taken_the_caller_is_told(
-    one: Database, ns: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT_S", 0.1)
-    async with one.transaction(ns):
-        with pytest.raises(Unavailable, match="no connection"):
-            await names(one, ns)
+async def test_when_all_connections_are_taken_the_caller_is_told(url: str, ns: str) -> None:
+    async with open_database(url, size=1, patience_s=0.1) as one:
+        async with one.transaction(ns):
+            with pytest.raises(Unavailable, match="no connection"):
+                await names(one, ns)
 
-    assert await names(one, ns) == []
+        assert await names(one, ns) == []
 
 
 @pytest.mark.parametrize("pause", [0, 0.05], ids=["farewell unread", "farewell read"])
@@ -544,6 +542,37 @@ async def test_a_table_that_a_migration_changes_is_read_anew(
 
     await other.execute("ALTER TABLE things DROP COLUMN more")
     await other.close()
+
+
+async def test_a_value_of_a_table_that_a_migration_changes_is_read_anew(
+    one: Database, url: str
+) -> None:
+    first = "SELECT * FROM (SELECT) none LEFT JOIN things ON false"
+    assert await one.value(first, []) is None
+    other = await asyncpg.connect(url)
+    await other.execute("ALTER TABLE things ADD COLUMN more text")
+
+    assert await one.value(first, []) is None
+
+    await other.execute("ALTER TABLE things DROP COLUMN more")
+    await other.close()
+
+
+async def test_who_is_cancelled_as_a_statement_is_given_up_is_cancelled(one: Database) -> None:
+    lent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def read() -> None:
+        async with one.connection() as connection:
+            lent.set_result(connection)
+            await connection.fetchval("SELECT pg_sleep(60)")
+
+    reading = asyncio.create_task(read())
+    (await lent).give_up()
+    reading.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await one.value("SELECT 1", []) == 1
 
 
 async def test_the_blocks_own_trouble_with_files_is_not_the_databases(one: Database) -> None:
