@@ -27,6 +27,8 @@ class _Below(AbstractContextManager[None]):
         failure: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        if failure is None:
+            return False
         if isinstance(failure, UserFailure):
             self._failures.append(failure.below(*self._parents))
             return True

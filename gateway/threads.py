@@ -28,19 +28,20 @@ async def off_loop(
 
 def is_light(value: object) -> bool:
     """Tell whether JSON-like data have less than ``LIGHT`` characters and values together."""
-    weight = 0
-    stack: list[Any] = [value]
-    while stack:
-        each = stack.pop()
-        weight += 1
+    room = LIGHT - 1
+    found: list[Any] = [value]
+    for each in found:  # which grows meanwhile
         if isinstance(each, str):
-            weight += len(each)
+            room -= len(each)
         elif isinstance(each, dict):
-            weight += len(each)
-            stack.extend(each)
-            stack.extend(each.values())
+            room -= 3 * len(each)  # an entry, its key and its value
+            if room >= 0:
+                room -= sum(map(len, each))
+                found += each.values()
         elif isinstance(each, list | tuple):
-            stack.extend(each)
-        if weight + len(stack) > LIGHT:
+            room -= len(each)
+            if room >= 0:
+                found += each
+        if room < 0:
             return False
     return True

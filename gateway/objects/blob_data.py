@@ -56,7 +56,7 @@ class Source:
         return self.url.partition("://")[0].lower()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BlobContent:
     """What a blob holds.
 

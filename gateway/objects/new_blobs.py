@@ -45,7 +45,7 @@ _FIND_KNOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class GivenBlob:
     """A blob as a caller sends it.
 
@@ -72,7 +72,7 @@ class GivenBlob:
     upload: Uploaded | UserFailure | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewBlob:
     """A blob that can be kept."""
 

@@ -21,7 +21,7 @@ from gateway.uploads import using
 from gateway.uploads.using import HeldUploads
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class GivenObject:
     """An object as a caller sends it.
 
@@ -44,7 +44,7 @@ class GivenObject:
         return [self.metadata, *((blob.data, blob.metadata) for blob in self.blobs)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewObject:
     """An object that can be kept.
 

@@ -221,10 +221,10 @@ class MutationOperation:
                     part if isinstance(part, bytes) else _entry(part, payload, values, plans)
                 )
         planned = [each for each in entries if isinstance(each, _Planned)]
-        if len(planned) == 1:
-            answers = [await _read(planned[0], values, context)]
-        else:
+        if len(planned) > 1:
             answers = await asyncio.gather(*[_read(each, values, context) for each in planned])
+        else:
+            answers = [await _read(each, values, context) for each in planned]
         answer_of = iter(answers)
         written = [each if isinstance(each, bytes) else next(answer_of) for each in entries]
         return self._start + b",".join(written) + b"}}}"
