@@ -59,14 +59,23 @@ def check_json(value: Any, path: Sequence[str], *, most_bytes: int) -> None:
         TooLarge: Over ``most_bytes``.
     """
     text = _written(value)
-    # What is not finite is written as null.
-    if not text or b"null" in text or not _is_harmless(text):
+    if not is_harmless(text):
         _walk(value, path, numbers=True)
     size_bytes = len(text or orjson.dumps(value))
     if size_bytes > most_bytes:
         raise TooLarge(
             f"{label(path)} has {size_bytes} bytes as compact JSON; the most is {most_bytes}", path
         )
+
+
+def is_harmless(text: bytes) -> bool:
+    """Tell of written JSON that ``check_json`` passes but for its size; False: it may or may not.
+
+    Args:
+        text: Empty if it could not be written.
+    """
+    # What is not finite is written as null.
+    return b"null" not in text and _is_harmless(text)
 
 
 def check_object(value: Any, path: Sequence[str], *, most_bytes: int) -> dict[str, Any]:

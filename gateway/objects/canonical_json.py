@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import rfc8785
 
-from gateway.checks import check_json
+from gateway.checks import check_json, is_harmless
 from gateway.errors import InvalidInput, TooLarge
 
 # Beyond this, programs that read numbers as doubles take different integers for the same one.
@@ -26,9 +26,12 @@ def canonical_json(value: Any, path: Sequence[str], *, limit_bytes: int) -> byte
         InvalidInput: Text or nesting that cannot be kept, or a number that has no canonical form.
         TooLarge: Over ``limit_bytes``.
     """
+    text = _quickly(value)
+    if text and len(text) <= limit_bytes and is_harmless(text):
+        return text
     check_json(value, path, most_bytes=limit_bytes)
     try:
-        text = _quickly(value) or rfc8785.dumps(value)
+        text = text or rfc8785.dumps(value)
     except rfc8785.IntegerDomainError as error:
         raise InvalidInput(
             f"integers of structured data go from -{MOST_INTEGER} to {MOST_INTEGER};"

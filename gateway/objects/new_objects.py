@@ -127,8 +127,8 @@ def read(
             metadata = schema.check_metadata(
                 own, present_blobs={blob.property for blob in given.blobs}
             )
-            # The defaults count as well.
-            check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
+            if metadata != own:  # the defaults count as well
+                check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
         if misfits.failures and policy in (None, InsertPolicy.INSERT):
             misfits.end()
         if unique_key is not None:

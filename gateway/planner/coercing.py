@@ -14,6 +14,7 @@ from graphql import (
     GraphQLInputType,
     GraphQLLeafType,
     Undefined,
+    get_nullable_type,
     is_list_type,
     is_required_input_field,
 )
@@ -31,9 +32,15 @@ class Unusual(Exception):
 
 
 class _Field(NamedTuple):
-    """A field of an input; ``default`` is ``Undefined`` where it has none."""
+    """A field of an input.
+
+    Args:
+        kind: Of the values that are taken as they are, without a call for each.
+        default: ``Undefined`` where it has none.
+    """
 
     name: str
+    kind: type | None
     coerce: Coerce
     is_required: bool
     default: Any
@@ -79,7 +86,8 @@ class Coercers:
                 raise Unusual
             default = coerce_default_value(field)
             is_required = is_required_input_field(field)
-            fields.append(_Field(name, self.of(field.type), is_required, default))
+            kind = _TAKEN.get(getattr(get_nullable_type(field.type), "name", ""))
+            fields.append(_Field(name, kind, self.of(field.type), is_required, default))
         out_type = graphql_type.out_type
 
         def coerce(value: Any) -> Any:
@@ -88,9 +96,10 @@ class Coercers:
             coerced = {}
             unknown = len(value)
             # In the order of the type's fields, as plans are filed by it.
-            for name, coerce_field, is_required, default in fields:
+            for name, kind, coerce_field, is_required, default in fields:
                 if name in value:
-                    coerced[name] = coerce_field(value[name])
+                    given = value[name]
+                    coerced[name] = given if type(given) is kind else coerce_field(given)
                     unknown -= 1
                 elif is_required:
                     raise Unusual
