@@ -57,7 +57,7 @@ class Price:
             f"the operation may read {{}} rows, chiefly at {path}",
             values[-1],
             self.maximum,
-            steps[-1].term.node,
+            steps[-1].term.name,
             mend=mend(steps, values, reading, variables, self.maximum),
         )
 

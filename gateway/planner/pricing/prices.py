@@ -31,7 +31,6 @@ from graphql import (
 from gateway.planner.catalog import STRAWBERRY, Catalog
 from gateway.planner.declare import SIZING
 from gateway.planner.paging import PAGE
-from gateway.planner.places import bare
 from gateway.planner.pricing.collecting import Asked, Collector
 from gateway.planner.pricing.price import Price
 from gateway.planner.pricing.sizes import Size, size_of
@@ -162,7 +161,7 @@ class _Summing:
             return None
         return Term(
             asked.key,
-            bare(node, ()),
+            node.alias or node.name,
             asked.conditions,
             once,
             _folded(rows),

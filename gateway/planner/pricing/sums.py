@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from graphql import FieldNode
+from graphql import NameNode
 
 from gateway.planner.pricing.collecting import Conditions
 from gateway.planner.pricing.sizes import Size
@@ -23,6 +23,7 @@ class Term:
     """A field of an answer.
 
     Args:
+        name: Where it stands in the document, most of which it does not keep alive.
         once: The rows that it reads, besides ``rows``.
         rows: As many more.
         times: How often what is below is read.
@@ -31,7 +32,7 @@ class Term:
     """
 
     key: str
-    node: FieldNode
+    name: NameNode
     conditions: Conditions
     once: int
     rows: Count
