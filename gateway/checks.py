@@ -108,6 +108,8 @@ def check_name(value: Any, path: Sequence[str], *, most: int) -> str:
         raise InvalidInput(f"{label(path)} {state}; it has to have 1 to {most} characters", path)
     if len(value) > most:
         raise TooLarge(f"{label(path)} has {len(value)} characters; the most is {most}", path)
+    if value.isprintable():
+        return value
     for character in value:
         if unicodedata.category(character) in ("Cc", "Cs"):
             raise InvalidInput(

@@ -31,14 +31,15 @@ def is_light(value: object) -> bool:
     room = LIGHT - 1
     found: list[Any] = [value]
     for each in found:  # which grows meanwhile
-        if isinstance(each, str):
+        kind = type(each)
+        if kind is str:
             room -= len(each)
-        elif isinstance(each, dict):
+        elif kind is dict:
             room -= 3 * len(each)  # an entry, its key and its value
             if room >= 0:
                 room -= sum(map(len, each))
                 found += each.values()
-        elif isinstance(each, list | tuple):
+        elif kind is list or kind is tuple:
             room -= len(each)
             if room >= 0:
                 found += each

@@ -86,8 +86,10 @@ class Bringing:
         traceback: TracebackType | None,
     ) -> None:
         """Remove what was brought for what is refused, if anything is."""
+        if not self._keys:
+            return
         is_refused = self.has_refused or isinstance(failure, UserFailure | Refused | Replayed)
-        if self._keys and (is_refused or (failure and not self._may_be_named)):
+        if is_refused or (failure and not self._may_be_named):
             # What cannot be removed now is a stray, as after a crash.
             with suppress(Unavailable):
                 await self._remove()
