@@ -36,7 +36,20 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 Rules: TypeAlias = tuple[type[ASTValidationRule], ...]
 
-RULES: Rules = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+# The schema has neither @defer nor @stream: that they are unknown is all there is to say of them.
+# And one of these rules fails at a @stream on __typename of a union.
+_OF_INCREMENTAL_DELIVERY: Rules = (
+    DeferStreamDirectiveOnRootField,
+    DeferStreamDirectiveOnValidOperationsRule,
+    DeferStreamDirectiveLabel,
+    StreamDirectiveOnListField,
+)
+
+RULES: Rules = (
+    *(rule for rule in specified_rules if rule not in _OF_INCREMENTAL_DELIVERY),
+    MaybeNullValidationRule,
+    OneOfInputValidationRule,
+)
 
 
 class NoIntrospectionRule(ASTValidationRule):
@@ -55,14 +68,7 @@ class NoIntrospectionRule(ASTValidationRule):
 # What cannot be written without one of these characters: the rules about nothing else have nothing
 # to say of a text that has none of them.
 _ABOUT: Mapping[tuple[str, ...], Rules] = {
-    ("@",): (
-        KnownDirectivesRule,
-        UniqueDirectivesPerLocationRule,
-        DeferStreamDirectiveOnRootField,
-        DeferStreamDirectiveOnValidOperationsRule,
-        DeferStreamDirectiveLabel,
-        StreamDirectiveOnListField,
-    ),
+    ("@",): (KnownDirectivesRule, UniqueDirectivesPerLocationRule),
     ("...", "fragment"): (
         FragmentsOnCompositeTypesRule,
         UniqueFragmentNamesRule,

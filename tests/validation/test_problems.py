@@ -12,14 +12,10 @@ from gateway.validation.rules import RULES
 
 # Rules about what the schema does not have, at least not yet.
 IDLE = {
-    "DeferStreamDirectiveLabel",
-    "DeferStreamDirectiveOnRootField",
-    "DeferStreamDirectiveOnValidOperationsRule",
     "KnownOperationTypesRule",
     "MaybeNullValidationRule",
     "OneOfInputValidationRule",
     "SingleFieldSubscriptionsRule",
-    "StreamDirectiveOnListField",
 }
 # At least one document that each of the others refuses.
 WRONG = [
@@ -121,6 +117,17 @@ def test_rules_that_are_left_out_wrongly_are_missed(
         for text in WRONG
     ]
     assert found != core
+
+
+@pytest.mark.parametrize("directive", ["@stream(initialCount: 0)", "@stream", "@defer"])
+def test_what_the_schema_does_not_have_is_unknown_anywhere(
+    directive: str, schema: GatewaySchema
+) -> None:
+    document = parse(f"subscription {{ statusChanged {{ __typename {directive} }} }}")
+
+    found = [each.message for each in problems(schema._schema, document)]
+
+    assert found == [f"Unknown directive '{directive.partition('(')[0]}'."]
 
 
 def test_a_document_that_was_not_parsed_is_asked_for_everything(schema: GatewaySchema) -> None:

@@ -38,6 +38,7 @@ PIECES = [
     "@include(if: $yes)",
     "@nosuch",
     "@defer",
+    "@stream",
     "...F",
     "...Nosuch",
     "... on Object { id }",
