@@ -158,10 +158,14 @@ class Sink:
 
     async def until(self, is_so: Callable[[], object], seconds: float = 20) -> None:
         """Return once something holds of what was given."""
-        async with asyncio.timeout(seconds):
-            while not is_so():
-                self._changed.clear()
-                await self._changed.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                while not is_so():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError as error:
+            error.add_note(f"{len(self.events)} events, {self.words}, failure: {self.failure!r}")
+            raise
 
 
 @dataclass
