@@ -34,7 +34,7 @@ _SHARED = """
 _COPIED = """namespace_id, kind, event, node_id, bucket_id, collection_id, root_object_id, version,
                 previous_status, status, error, at"""
 
-_TABLES = (
+TABLES = (
     "'buckets', 'BUCKET', bucket_id => 'id'",
     "'objects', 'OBJECT', bucket_id => 'bucket_id', root_object_id => 'id'",
     "'documents', 'DOCUMENT', bucket_id => 'root_bucket_id', collection_id => 'collection_id',"
@@ -51,7 +51,7 @@ _CLEANING = 1208465537960147785
 def upgrade() -> None:
     _make_tables()
     _make_policies()
-    _watch_tables()
+    watch_tables()
     _make_sequencer()
     _make_epochs()
     _make_cleaning()
@@ -134,7 +134,7 @@ def _make_policies() -> None:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
 
 
-def _watch_tables() -> None:
+def watch_tables() -> None:
     # FULL JOIN: an id that changes is one entity gone and one made; and PostgreSQL has no nested
     # loop for it, which for a bulk update would take the square of its rows.
     op.execute("""
@@ -205,7 +205,7 @@ def _watch_tables() -> None:
             EXECUTE format('DROP FUNCTION %I() CASCADE', 'keep_events_of_' || source);
         END $$
     """)
-    for table in _TABLES:
+    for table in TABLES:
         op.execute(f"SELECT keep_events_of({table})")
 
 
@@ -400,7 +400,7 @@ def _make_cleaning() -> None:
 
 
 def downgrade() -> None:
-    for table in _TABLES:
+    for table in TABLES:
         op.execute(f"SELECT keep_no_events_of({table.partition(',')[0]})")
     for function in (
         "drop_event_days",
