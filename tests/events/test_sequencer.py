@@ -149,6 +149,16 @@ async def test_events_are_sequenced_as_soon_as_a_gateway_tells_of_a_commit(
         await until_logged(sql)
 
 
+@pytest.mark.parametrize(
+    ("moved", "took_ms", "rest_ms"),
+    [(1, 1, 4), (1, 9, 0.05), (100, 4, 5), (300, 4, 15), (300, 90, 15), (9999, 90, 20)],
+)
+def test_rests_for_longer_when_there_is_more_but_never_for_long(
+    moved: int, took_ms: float, rest_ms: float
+) -> None:
+    assert sequencer.rest_s(moved, took_ms / 1000) == pytest.approx(rest_ms / 1000)
+
+
 async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
     told = []
     database.on_commit = lambda: told.append(True)
