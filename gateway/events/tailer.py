@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 CHANNEL = "events"
 # The sequencer tells of each batch; what is not heard of is found a moment later.
 LOOK_EVERY_S = 0.25
+# Who asks where the log ends is about to follow it from there.
+ATTENTIVE_S = 1.0
 # What the sequencer has told of and no broker brought by then is read.
 BROKER_MAY_TAKE_S = 0.05
 MOST_EVENTS = 1000
@@ -76,6 +78,7 @@ class Tailer:
         self._broker = broker
         self._woken = asyncio.Event()
         self._is_due = False
+        self._attentive_until = 0.0
         if broker is not None:
             broker.on_brought = self._woken.set
         self._waiting: list[asyncio.Future[None]] = []
@@ -109,8 +112,10 @@ class Tailer:
         Raises:
             Unavailable: PostgreSQL gives no answer.
         """
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[None] = loop.create_future()
         self._waiting.append(answer)
+        self._attentive_until = loop.time() + ATTENTIVE_S
         self._wake()
         await answer
 
@@ -174,8 +179,7 @@ class Tailer:
 
     async def _read(self, connection: asyncpg.Connection) -> bool:
         """Read on; return whether that was to the end."""
-        is_publishing = self._broker is not None and self._broker.is_publishing
-        if not (self._is_known and (self._listener.is_wanted or is_publishing)):
+        if not (self._is_known and self._is_wanted):
             await self._go_to_end(connection)
             return True
         records = await connection.fetch(READ_NEW, self.position, MOST_EVENTS)
@@ -234,13 +238,20 @@ class Tailer:
         if self.epochs.parts_from(known.of(self.position), self.position):
             raise _Broken(f"events are numbered anew after {self.position}, in another epoch")
 
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether anybody follows, here or behind a broker."""
+        is_publishing = self._broker is not None and self._broker.is_publishing
+        return self._listener.is_wanted or is_publishing
+
     def _hear(self, *arguments: object) -> None:
-        """Look, unless a broker brings what the database tells of."""
+        """Look, unless nobody would be told, or a broker brings what the database tells of."""
+        loop = asyncio.get_running_loop()
         if self._broker is None or not self._broker.is_bringing:
-            self._wake()
+            if self._is_wanted or loop.time() < self._attentive_until:
+                self._wake()
         elif self._listener.is_wanted:
             last_seq = int(str(arguments[-1]))
-            loop = asyncio.get_running_loop()
             loop.call_later(BROKER_MAY_TAKE_S, self._wake_if_before, last_seq)
 
     def _wake_if_before(self, seq: int) -> None:

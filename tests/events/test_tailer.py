@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+import pytest
+
+from gateway.database.pool import Database
+from gateway.errors import GatewayError
+from gateway.events import tailer
+from gateway.events.log import LogRow
+from gateway.events.tailer import Tailer
+from tests.events.conftest import Connect
+from tests.events.world import OBJECTS, World
+
+
+class Nobody:
+    """Does not follow."""
+
+    is_wanted = False
+
+    def take(self, records: Sequence[LogRow]) -> None:
+        raise AssertionError(records)
+
+    def fail_all(self, error: GatewayError) -> None:
+        raise AssertionError(error)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tailers that look when they are told of events, or asked, and else never."""
+    monkeypatch.setattr(tailer, "LOOK_EVERY_S", 60)
+    monkeypatch.setattr(tailer, "PATIENCE_S", 60)
+
+
+@asynccontextmanager
+async def running(database: Database) -> AsyncIterator[Tailer]:
+    """A tailer that knows where the log ends."""
+    tailing = Tailer(database, Nobody())
+    task = asyncio.create_task(tailing.run())
+    await tailing.catch_up()
+    yield tailing
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_nothing_is_read_while_nobody_follows(
+    world: World, database: Database, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailer, "ATTENTIVE_S", 0)
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    listening: asyncpg.Connection = await connect(None)
+    await listening.add_listener("events", lambda *_: heard.put_nowait(None))
+    async with running(database) as tailing:
+        before, answered = tailing.position, database.statements.answered
+
+        for each in OBJECTS[:5]:
+            await world.touch_now(each)
+            await heard.get()
+
+        assert (tailing.position, database.statements.answered) == (before, answered)
+        await tailing.catch_up()
+        assert tailing.position == before + 5
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_the_place_is_the_newest_for_who_is_about_to_follow(
+    world: World, database: Database
+) -> None:
+    async with running(database) as tailing:
+        before = tailing.position
+
+        await world.touch_now(OBJECTS[1])
+
+        async with asyncio.timeout(60):
+            while tailing.position == before:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        assert tailing.position == before + 1
