@@ -69,8 +69,9 @@ async def test_nothing_is_read_while_nobody_follows(
 
 @pytest.mark.usefixtures("unhurried")
 async def test_the_place_is_the_newest_for_who_is_about_to_follow(
-    world: World, database: Database
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tailer, "ATTENTIVE_S", 60)
     async with running(database) as tailing:
         before = tailing.position
 
