@@ -26,7 +26,7 @@ POKES = "event_pokes"
 # Batches begin no closer to each other: in one, the events of all that committed meanwhile.
 LEAST_PAUSE_S = 0.005
 # It works on the writers' cores, so the more events it finds, the longer it lets them gather.
-REST_FOR_EVENT_S = 0.00005
+REST_FOR_EVENT_S = 0.0001
 LONGEST_REST_S = 0.02
 # Gateways tell of their commits. Others do not, so the outbox is looked at; a look takes the two
 # processes some 0.3 ms of CPU.
