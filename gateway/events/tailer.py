@@ -180,8 +180,7 @@ class Tailer:
     async def _read(self, connection: asyncpg.Connection) -> bool:
         """Read on; return whether that was to the end."""
         if not (self._is_known and self._is_wanted):
-            await self._go_to_end(connection)
-            return True
+            return await self._go_to_end(connection)
         records = await connection.fetch(READ_NEW, self.position, MOST_EVENTS)
         if records[0]["epoch"] != self.epochs.newest:
             await self._change_epoch(connection)
@@ -221,12 +220,19 @@ class Tailer:
             self.delay_s = time.time() - rows[-1]["at"].timestamp()
             self._listener.take(rows)
 
-    async def _go_to_end(self, connection: asyncpg.Connection) -> None:
+    async def _go_to_end(self, connection: asyncpg.Connection) -> bool:
+        """Go to where the log ends; return False if somebody began to follow meanwhile.
+
+        Whoever did so began at ``position``, and is to be told of all that comes after it.
+        """
         (end,) = await connection.fetch(READ_END)
-        if end["epoch"] != self.epochs.newest or not self._is_known:
-            self.epochs = Epochs(map(tuple, await connection.fetch(READ_EPOCHS)))
-        self.position = end["last_seq"]
-        self._is_known = True
+        epochs = self.epochs
+        if end["epoch"] != epochs.newest or not self._is_known:
+            epochs = Epochs(map(tuple, await connection.fetch(READ_EPOCHS)))
+        if self._is_known and self._is_wanted:
+            return False
+        self.position, self.epochs, self._is_known = end["last_seq"], epochs, True
+        return True
 
     async def _change_epoch(self, connection: asyncpg.Connection) -> None:
         """Go on in a new epoch, if all that was told is in the log as it is now.

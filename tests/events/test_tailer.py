@@ -13,7 +13,10 @@ from gateway.events import tailer
 from gateway.events.log import LogRow
 from gateway.events.tailer import Tailer
 from tests.events.conftest import Connect
+from tests.events.following import ALL, Gateway
+from tests.events.test_sequencer import until
 from tests.events.world import OBJECTS, World
+from tests.waiting import count_waiting
 
 
 class Nobody:
@@ -81,3 +84,37 @@ async def test_the_place_is_the_newest_for_who_is_about_to_follow(
             while tailing.position == before:  # noqa: ASYNC110 - nobody is told
                 await asyncio.sleep(0.01)
         assert tailing.position == before + 1
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_who_begins_while_the_end_of_the_log_is_looked_for_misses_nothing(
+    world: World, gateway: Gateway, connect: Connect
+) -> None:
+    """Two come to a gateway that nobody followed, one of them a moment after the other."""
+    first, second = await connect(None), await connect(None)
+
+    async def until_waiting(count: int) -> None:
+        async def is_so() -> bool:
+            return await count_waiting(world.sql) == count
+
+        await until(is_so)
+
+    await first.execute("BEGIN; LOCK TABLE event_batches")
+    one = asyncio.create_task(gateway.follow())
+    await until_waiting(1)
+    other = asyncio.create_task(gateway.follow(ALL, {"filter": {"kinds": ["OBJECT"]}}))
+    locking = asyncio.create_task(second.execute("BEGIN; LOCK TABLE event_batches"))
+    await until_waiting(2)
+    # The one is told where the log ends now; for the other it is looked for again.
+    await first.execute("COMMIT")
+    await locking
+    sink = await one
+    await until_waiting(1)
+
+    await world.touch(OBJECTS[1])
+    await second.execute("SELECT sequence_events(100)")
+    await second.execute("COMMIT")
+
+    await sink.until_events(1)
+    assert sink.seen == [(OBJECTS[1], 2)]
+    await other

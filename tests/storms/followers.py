@@ -83,6 +83,7 @@ class Follower:
         self._numbers = array("q")
         self._texts = array("q")
         self._cursors: deque[str] = deque([start], maxlen=_REMEMBERED)
+        self._staying = asyncio.timeout(None)
         self.heard = 0  # events, also those that it was told of again
         self.is_refused = False
         self.is_done = False
@@ -95,6 +96,11 @@ class Follower:
     def texts(self) -> bytes:
         """What stands for the bytes of all messages, in their order."""
         return self._texts.tobytes()
+
+    def leave(self) -> None:
+        """Lose the socket, if there is one, and come back in a moment."""
+        with suppress(RuntimeError):  # it has none now
+            self._staying.reschedule(0)
 
     async def run(self) -> None:
         """Follow until the last change is told, on one socket after the other."""
@@ -115,8 +121,8 @@ class Follower:
         variables = {"after": self._place()}
         payload = {"query": SUBSCRIPTION, "variables": variables}
         await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
-        stays_s = self._random.expovariate(1 / 2)
-        async with asyncio.timeout(stays_s):
+        self._staying = asyncio.timeout(self._random.expovariate(1 / 2))
+        async with self._staying:
             while not self.is_done:
                 self._take(await self._receive(socket))
                 if self._random.random() < 0.0005:  # slow, so that the gateway has to wait for it

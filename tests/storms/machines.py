@@ -31,6 +31,8 @@ _BACKENDS = """
 SELECT pid FROM pg_stat_activity
 WHERE application_name LIKE $1 AND datname = current_database()
 """
+# Characters of what a gateway said, beside a storm that failed.
+_SHOWN = 4000
 _NUMBERS = {
     "gateway_subscriptions": 0.0,
     "gateway_connections": 0.0,
@@ -46,6 +48,7 @@ class Mortal:
         self._variables = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_METRICS": "on"}
         self._port = "0"
         self._running = ExitStack()
+        self._said_before: list[str] = []
         self.gateway: Gateway | None = None
 
     @property
@@ -64,6 +67,7 @@ class Mortal:
         """End it as nothing ends that is prepared for it."""
         assert self.gateway is not None
         self.gateway.end(signal.SIGKILL)
+        self._said_before.append(self.gateway.complaint)
         self._running.close()
 
     def stop(self) -> None:
@@ -78,8 +82,9 @@ class Mortal:
 
     @property
     def complaint(self) -> str:
+        """What it said in all its lives."""
         assert self.gateway is not None
-        return self.gateway.complaint
+        return "".join([*self._said_before, self.gateway.complaint])
 
     def cursor(self, key: str, namespace_id: str) -> str:
         """Return the place after which everything is told that happens from now on."""
@@ -112,12 +117,13 @@ class Machines:
         }
         self.struck: Counter[str] = Counter()
 
-    async def strike(self, number: int) -> None:
-        """Let something happen; first each kind once, then any."""
+    async def strike(self, number: int) -> str:
+        """Let something happen, first each kind once, then any; return its name."""
         names = list(self._strikes)
         name = names[number] if number < len(names) else self._random.choice(names)
         await self._strikes[name]()
         self.struck[name] += 1
+        return name
 
     async def _kill_gateway(self) -> None:
         await self._kill(self._random.choice(self.gateways))
@@ -173,6 +179,10 @@ async def machines(database: Elsewhere, seed: int) -> AsyncIterator[Machines]:
         try:
             await asyncio.gather(*(asyncio.to_thread(each.start) for each in gateways))
             yield Machines(database, gateways, seed)
+        except Exception as error:
+            for each in gateways:
+                error.add_note(each.complaint[-_SHOWN:])
+            raise
         finally:
             for each in gateways:
                 await asyncio.to_thread(each.stop)

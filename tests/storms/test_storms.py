@@ -46,8 +46,11 @@ async def test_each_is_told_all_of_its_own_once_and_in_order(
             followers = await start(all_of_them, key, seed, counts)
             async with following(followers), writing(database.url, NAMESPACES, seed) as writers:
                 for number in range(strikes):
-                    await all_of_them.strike(number)
-                    await until_all_are_told_more(followers)
+                    if number % 2:  # a crowd comes back to gateways that nobody follows
+                        for each in followers:
+                            each.leave()
+                    name = await all_of_them.strike(number)
+                    await until_all_are_told_more(followers, after=f"{name}, strike {number}")
                     assert (counts.of_others, counts.resets) == (0, 0)
 
             happened = await judge_all(database.url, followers)
@@ -144,7 +147,7 @@ async def start(all_of_them: Machines, key: str, seed: int, counts: Counts) -> l
     ]
 
 
-async def until_all_are_told_more(followers: Sequence[Follower]) -> None:
+async def until_all_are_told_more(followers: Sequence[Follower], after: str) -> None:
     """Return once each has heard of what came after this was called: nobody hangs in silence."""
     before = [each.heard for each in followers]
 
@@ -152,4 +155,9 @@ async def until_all_are_told_more(followers: Sequence[Follower]) -> None:
         assert not any(each.is_refused for each in followers)
         return all(each.heard > then for each, then in zip(followers, before, strict=True))
 
-    await until(have_heard)
+    try:
+        await until(have_heard)
+    except TimeoutError as error:
+        silent = [each for each, then in zip(followers, before, strict=True) if each.heard == then]
+        error.add_note(f"after {after}, {len(silent)} of {len(followers)} were told nothing")
+        raise
