@@ -68,7 +68,8 @@ class Wanted:
         """Return what a filter says, given by the names clients use.
 
         Raises:
-            BadUserInput: a list is too long, or a value is null, which says nothing.
+            BadUserInput: a list is too long, a value is null, which says nothing, or it has a
+                character that PostgreSQL cannot take.
         """
         if not given:
             return cls()
@@ -128,7 +129,10 @@ def _set(given: Mapping[str, Any], name: str) -> Any:
     values = value if isinstance(value, list) else [value]
     if len(values) > MOST_IDS:
         raise BadUserInput(f"{name} in filter has {len(values)} items; the most is {MOST_IDS}")
-    return frozenset(map(str, values))
+    texts = frozenset(map(str, values))
+    if any("\0" in each for each in texts):
+        raise BadUserInput(f"{name} in filter has a NUL character (U+0000), which no id has")
+    return texts
 
 
 def _given(given: Mapping[str, Any], name: str) -> Any:

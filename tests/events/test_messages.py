@@ -257,6 +257,10 @@ async def test_needs_the_permission_to_read(gateway: Gateway) -> None:
             + "]}) { __typename } }",
             "BAD_USER_INPUT",
         ),
+        (
+            r'subscription { statusChanged(filter: {nodeIds: ["a\u0000"]}) { __typename } }',
+            "BAD_USER_INPUT",
+        ),
     ],
 )
 async def test_refuses_documents_as_queries_are_refused(
