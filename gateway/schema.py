@@ -168,18 +168,20 @@ class GatewaySchema(strawberry.Schema):
             errors = self._problems(text, variables, name)
         except GraphQLError as error:
             errors = [error]
-        if not errors:
-            executor = self.execution_context_class.build(
-                self._schema,
-                self.texts.find(text).document,
-                context_value=context,
-                raw_variable_values=variables,
-                operation_name=name,
-            )
-            if isinstance(executor, PlanExecutor):
-                return executor
-            errors = executor if isinstance(executor, list) else []
-        self.tell_errors(errors)
+        if errors:
+            self.tell_errors(errors)
+            return errors
+        executor = self.execution_context_class.build(
+            self._schema,
+            self.texts.find(text).document,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=name,
+        )
+        if isinstance(executor, PlanExecutor):
+            return executor
+        errors = executor if isinstance(executor, list) else []
+        tell(errors, is_request_error=False)  # of variables, which queries call no request error
         return errors
 
     def _problems(

@@ -60,7 +60,7 @@ async def test_refuses_what_is_no_cursor(gateway: Gateway, text: str) -> None:
 
     assert "Variable '$after'" in error["message"]
     assert "this is no event cursor; pass one that the gateway gave" in error["message"]
-    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert beside["message"] == (
         "after (Last-Event-ID): this is no event cursor; pass one that the gateway gave"
     )

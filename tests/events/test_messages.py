@@ -200,7 +200,7 @@ async def test_refuses_variables_that_nobody_could_mean(gateway: Gateway) -> Non
 
     error = await gateway.refusal(text, {"f": {"kinds": deep}})
 
-    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize(
