@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from gateway.checks import check_text, has_harmless_text
 from gateway.context import Context
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import OnError
 from gateway.errors import Aborted, Overtaken, Refused, Unavailable, UserFailure
 from gateway.mutation import as_plain

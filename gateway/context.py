@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from gateway.blobs.store import BlobStore
 from gateway.caller import Caller
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.fetching.fetcher import Fetcher
 from gateway.limits import Limits
 from gateway.planner.reader import Reader

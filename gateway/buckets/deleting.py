@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, bindparam, cast, func, select, update
 from gateway.buckets import holding
 from gateway.buckets.tables import BucketRow, BucketTallyRow
 from gateway.checks import shortened
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentRow
 from gateway.enums import Status
 from gateway.errors import BadState, Locked, NotFound

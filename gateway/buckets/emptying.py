@@ -6,7 +6,7 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, delete, exists, select
 from sqlalchemy.orm import aliased
 
 from gateway.buckets.tables import BucketRow
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import Status
 from gateway.objects import deleting

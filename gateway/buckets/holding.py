@@ -25,7 +25,7 @@ from gateway.buckets.bucket_schema import BucketSchema, parse_schema
 from gateway.buckets.tables import BucketRow
 from gateway.buckets.unique_keys import UniqueKey, read_unique_key
 from gateway.database.ids import prefix_of
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, Locked
 from gateway.planner.caching import LeastUsedCache

@@ -14,7 +14,7 @@ from gateway.buckets.tables import BucketRow
 from gateway.buckets.unique_keys import read_unique_key
 from gateway.checks import check_name, check_object, shortened
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.enums import InsertPolicy, Status
 from gateway.errors import AlreadyExists, BadState, InvalidInput, Locked, NotFound, TooLarge

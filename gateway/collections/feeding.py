@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, insert, select
 from gateway.buckets.tables import BucketRow
 from gateway.checks import refuse, shortened
 from gateway.collections.tables import CollectionRow, CollectionSourceRow
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import SourceType, Status
 from gateway.errors import InvalidInput, NotFound, UserFailure
 

@@ -14,7 +14,7 @@ from gateway.collections.extractors import Extractor, check_extractor
 from gateway.collections.feeding import Feeding
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.errors import AlreadyExists, InvalidInput, NotFound
 from gateway.gathering import Gathering

@@ -12,7 +12,7 @@ from asyncpg import Record
 from gateway.commands.database import in_transaction, state_option
 from gateway.commands.moments import moment_ago
 from gateway.commands.output import moment, print_table
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.namespaces.audit import list_changes
 
 

@@ -13,8 +13,9 @@ import click
 from gateway.commands.tables import prepare_tables
 from gateway.database.embedded.address import running_url
 from gateway.database.embedded.server import open_postgres
-from gateway.database.pool import Transaction, open_database
+from gateway.database.pool import open_database
 from gateway.database.state import CannotStart, StateInUse, open_state
+from gateway.database.transaction import Transaction
 from gateway.errors import GatewayError
 from gateway.settings import Settings
 

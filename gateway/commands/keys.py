@@ -11,7 +11,7 @@ from asyncpg import Record
 from gateway.commands.database import in_transaction, state_option
 from gateway.commands.moments import moment_ahead
 from gateway.commands.output import json_option, moment, print_json, print_table
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import Permission
 from gateway.limits import Limits
 from gateway.namespaces import keys as rules

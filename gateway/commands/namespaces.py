@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from gateway.commands.database import in_transaction, state_option
 from gateway.commands.output import json_option, moment, print_json, print_table
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.namespaces import service
 from gateway.namespaces.audit import Actor
 

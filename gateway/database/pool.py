@@ -1,4 +1,4 @@
-"""The pool of connections, and the transaction that services write in."""
+"""The pool of connections that a process has."""
 
 from __future__ import annotations
 
@@ -6,145 +6,26 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
-import orjson
 from sqlalchemy.sql import ClauseElement
 
 from gateway import deadline
-from gateway.database.ids import prefix_of
+from gateway.database import connecting
 from gateway.database.lending import MOST_WAITING, Connection, Lender, QueueFull
-from gateway.database.noting import NotedConnection
+from gateway.database.outages import ANY_FAILURE, is_outage
 from gateway.database.statements import compiled
+from gateway.database.transaction import Transaction, begin_in
 from gateway.errors import Unavailable
 from gateway.observing.statements import SLOW_S, Statements
-from gateway.timers import Timers
 
-CONNECT_TIMEOUT_S = 5.0  # to open the first connection, or to get a free one from the pool
-STATEMENT_TIMEOUT_S = 30.0
+QUEUE_TIMEOUT_S = 5.0  # to get a free connection from the pool
 ROLLBACK_TIMEOUT_S = 3.0
-
-# A statement of a service may be about one row or about many, as its values say: PostgreSQL plans
-# it with them, until it finds that they make no difference. Reads are planned once (decision 0008).
-_BEGIN = "BEGIN; SET LOCAL plan_cache_mode = auto"
-
-# What passes by itself: the server stops, starts, is full, or undid one of two transactions.
-_PASSING = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InvalidCachedStatementError,  # a migration changed the table; asyncpg now knows
-    asyncpg.OutdatedSchemaCacheError,
-    TimeoutError,
-)
-# What may come of a connection's end, or of a fault of ours.
-_PERHAPS_LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-ANY_FAILURE = (*_PERHAPS_LOST, asyncpg.PostgresError)
-
-
-_SERVER_SETTINGS = {
-    "TimeZone": "UTC",  # PostgreSQL then writes moments as RFC 3339 in UTC
-    "jit": "off",  # nested reads: 3 ms against 219 ms with it
-    "plan_cache_mode": "force_generic_plan",  # a read: planning takes as long as it
-    "application_name": "lineage-gateway",
-}
+CLOSE_TIMEOUT_S = 5.0
 
 Connect = Callable[[Mapping[str, str]], Awaitable[asyncpg.Connection]]
-
-
-def _to_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """Make a connection take and give JSON columns as Python values."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=_to_json, decoder=orjson.loads
-        )
-
-
-class Transaction:
-    """One transaction on one connection, in a namespace or, for the gateway's own tables, in none.
-
-    Values are given by the names of the statement's bind parameters. A dict or list bound to a
-    JSON column is sent as JSON; an enum of words is a string.
-    """
-
-    def __init__(self, connection: Connection, namespace_id: str | None, begin: str) -> None:
-        self._connection = connection
-        self._namespace_id = namespace_id
-        self._begin: str | None = begin  # sent with the first statement, or just before it
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether the server knows of it."""
-        return self._begin is None
-
-    @property
-    def namespace_id(self) -> str:
-        """The namespace that row level security lets this transaction see and write."""
-        if self._namespace_id is None:
-            raise RuntimeError("this transaction has no namespace")
-        return self._namespace_id
-
-    async def rows(self, statement: ClauseElement, /, **values: Any) -> list[asyncpg.Record]:
-        """Return all rows."""
-        sql = compiled(statement)
-        if self._begin is not None:
-            await self.run_script()
-        return await self._connection.fetch(sql.sql, *sql.arguments(values))
-
-    async def row(self, statement: ClauseElement, /, **values: Any) -> asyncpg.Record | None:
-        """Return the first row, None if there is none."""
-        sql = compiled(statement)
-        if self._begin is not None:
-            await self.run_script()
-        return await self._connection.fetchrow(sql.sql, *sql.arguments(values))
-
-    async def value(self, statement: ClauseElement, /, **values: Any) -> Any:
-        """Return the first column of the first row, None if there is none."""
-        sql = compiled(statement)
-        if self._begin is not None:
-            await self.run_script()
-        return await self._connection.fetchval(sql.sql, *sql.arguments(values))
-
-    async def run(self, statement: ClauseElement, /, **values: Any) -> int:
-        """Run a statement that returns nothing; return how many rows it touched."""
-        sql = compiled(statement)
-        if self._begin is not None:
-            await self.run_script()
-        return _count(await self._connection.execute(sql.sql, *sql.arguments(values)))
-
-    async def run_many(self, statement: ClauseElement, values: Sequence[dict[str, Any]], /) -> None:
-        """Run a statement once for each set of values, in one round trip or few."""
-        sql = compiled(statement)
-        if self._begin is not None:
-            await self.run_script()
-        await self._connection.executemany(sql.sql, [sql.arguments(each) for each in values])
-
-    async def run_script(self, *statements: str) -> int:
-        """Run SQL by hand in one message, that of the BEGIN if nothing came before.
-
-        Each statement sees what was committed before it, as if it had a message of its own. None
-        takes values: what it names must be ids, which are known by their shape.
-
-        Returns:
-            How many rows the last one touched or found.
-        """
-        begin = () if self._begin is None else (self._begin,)
-        self._begin = None
-        return _count(await self._connection.execute("; ".join((*begin, *statements))))
-
-
-def _count(tag: str) -> int:
-    """Return the number at the end of what the server says of a statement, as in "SELECT 1"."""
-    count = tag.rpartition(" ")[2]
-    return int(count) if count.isdigit() else 0
 
 
 class Database:
@@ -190,11 +71,7 @@ class Database:
             Unavailable: PostgreSQL gives no answer. Nothing was changed, unless it fell silent
                 during COMMIT: then nobody knows.
         """
-        begin = _BEGIN
-        if namespace_id is not None:
-            if prefix_of(namespace_id) != "ns":
-                raise ValueError("a namespace's id is needed")
-            begin = f"{_BEGIN}; SET LOCAL app.namespace_id = '{namespace_id}'"
+        begin = begin_in(namespace_id)
         async with self.connection() as connection:
             tx = Transaction(connection, namespace_id, begin)
             try:
@@ -252,7 +129,7 @@ class Database:
         try:
             yield connection
         except BaseException as error:
-            if _is_outage(error, connection):
+            if is_outage(error, connection):
                 raise Unavailable("the database gives no answer; try again") from error
             raise
         finally:
@@ -325,9 +202,9 @@ class Database:
         Raises:
             Unavailable: it happened to the server, or passes by itself.
         """
-        is_outage = _is_outage(error, connection)
+        passes = is_outage(error, connection)
         await self._discard(connection)
-        if is_outage:
+        if passes:
             self.outages["answer"] += 1
             raise Unavailable("the database gives no answer; try again") from error
 
@@ -344,12 +221,6 @@ class Database:
 
 def _nothing() -> None:
     """Take note of nothing."""
-
-
-def _is_outage(error: BaseException, connection: asyncpg.Connection) -> bool:
-    return isinstance(error, _PASSING) or (
-        isinstance(error, _PERHAPS_LOST) and connection.is_closed()
-    )
 
 
 async def _roll_back(connection: Connection) -> None:
@@ -370,18 +241,13 @@ def _terminate(connection: asyncpg.Connection) -> None:
         connection.terminate()
 
 
-def plain_url(url: str) -> str:
-    """Return the URL as asyncpg reads it: without the driver's name that SQLAlchemy puts in."""
-    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
-
-
 @asynccontextmanager
 async def open_database(
     url: str,
     *,
     size: int = 10,
     most_waiting: int = MOST_WAITING,
-    patience_s: float = CONNECT_TIMEOUT_S,
+    patience_s: float = QUEUE_TIMEOUT_S,
     slow_s: float = SLOW_S,
 ) -> AsyncIterator[Database]:
     """Connect to PostgreSQL at ``url`` with a pool of up to ``size`` connections.
@@ -395,44 +261,17 @@ async def open_database(
         Unavailable: the server cannot be reached, or refuses the name or the password.
     """
     statements = Statements(slow_s=slow_s)
-    patience = Timers[NotedConnection](STATEMENT_TIMEOUT_S, NotedConnection.give_up)
-
-    async def connect(settings: Mapping[str, str]) -> asyncpg.Connection:
-        return await asyncpg.connect(
-            plain_url(url),
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS | dict(settings),
-        )
-
-    async def prepare(connection: Any) -> None:
-        connection.statements = statements
-        connection.patience = patience
-        await prepare_connection(connection)
-
     try:
-        pool = await asyncpg.create_pool(
-            plain_url(url),
-            min_size=1,
-            max_size=size,
-            connection_class=NotedConnection,
-            init=prepare,
-            timeout=CONNECT_TIMEOUT_S,
-            # Text of a planned read can be long, and each is worth its plan.
-            statement_cache_size=512,
-            max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,
-            server_settings=_SERVER_SETTINGS,
-        )
+        pool = await connecting.create_pool(url, size=size, statements=statements)
     except ANY_FAILURE as error:
         raise Unavailable(f"cannot connect to the database: {error}") from error
     lender = Lender(pool, size, patience_s=patience_s, most_waiting=most_waiting)
-    database = Database(lender, connect, statements)
+    database = Database(lender, partial(connecting.connect, url), statements)
     try:
         yield database
     finally:
         await database.close()
         # Asks each connection to end; asyncpg cuts those that have not by then.
         with suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await pool.close()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 import gateway
-from gateway.database.pool import CONNECT_TIMEOUT_S, plain_url
+from gateway.database.connecting import CONNECT_TIMEOUT_S, plain_url
 from gateway.database.state import CannotStart
 
 UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)

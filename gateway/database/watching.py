@@ -16,7 +16,9 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from gateway.database.pool import ANY_FAILURE, Database, plain_url
+from gateway.database.connecting import plain_url
+from gateway.database.outages import ANY_FAILURE
+from gateway.database.pool import Database
 
 logger = logging.getLogger(__name__)
 

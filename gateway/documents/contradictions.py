@@ -21,7 +21,7 @@ from gateway.buckets.tables import BucketRow
 from gateway.checks import shortened
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import prefix_of
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.standing import in_standing_bucket
 from gateway.documents.tables import DocumentRow
 from gateway.errors import InvalidInput, NotFound, UserFailure

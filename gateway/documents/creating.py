@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from gateway.blobs.store import BlobStore
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents import deriving, document_rows, given_documents, source_blobs
 from gateway.documents.artifacts import Artifact
 from gateway.documents.contradictions import Contradiction, told

@@ -11,7 +11,7 @@ from sqlalchemy import Text, bindparam, cast, insert, literal_column, select
 from gateway.blobs.store import BlobStore
 from gateway.database.arrays import arrays, columns_of, rows_of
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.documents import deriving
 from gateway.documents.artifacts import Artifact

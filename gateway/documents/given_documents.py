@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.checks import check_json, check_name, check_object
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.artifacts import Artifact, GivenArtifact, read_artifacts
 from gateway.documents.deriving import Lineage
 from gateway.documents.source_blobs import SourceBlob

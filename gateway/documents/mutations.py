@@ -10,7 +10,7 @@ from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
 from gateway.context import Context
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents import ahead, creating, deleting, patching
 from gateway.documents.artifacts import GivenArtifact
 from gateway.documents.creating import Outcome

@@ -25,7 +25,7 @@ from gateway.buckets.tables import BucketRow
 from gateway.checks import refuse
 from gateway.collections.extractors import config_hash, extractor_id
 from gateway.collections.tables import CollectionRow
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents import deriving
 from gateway.documents.contradictions import not_found
 from gateway.documents.deriving import Lineage, Step

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.contradictions import not_found
 from gateway.documents.standing import in_standing_bucket
 from gateway.documents.tables import DocumentRow

@@ -10,7 +10,8 @@ import asyncpg
 from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, column, func, or_, select, table
 from sqlalchemy.sql import ColumnElement
 
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.events.cursors import EventCursor, EventCursors
 from gateway.events.epochs import Epochs
 from gateway.events.filters import Wanted

@@ -9,7 +9,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from gateway import deadline
-from gateway.database.pool import STATEMENT_TIMEOUT_S, Database, Transaction
+from gateway.database.connecting import STATEMENT_TIMEOUT_S
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency import claims
 from gateway.idempotency.answers import is_refused, to_plain

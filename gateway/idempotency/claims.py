@@ -26,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.database.arrays import arrays, columns_of, rows_of
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
 from gateway.database.statements import compiled
+from gateway.database.transaction import Transaction
 from gateway.errors import IdempotencyReused, Unavailable
 from gateway.idempotency.answers import Replayed
 from gateway.idempotency.tables import IdempotencyKeyRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency import claims
 from gateway.idempotency.answers import Replayed, to_plain

@@ -12,7 +12,7 @@ from typing import Any
 from asyncpg import Record
 from sqlalchemy import DateTime, bindparam, insert, or_, select
 
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.namespaces.tables import AuditRow
 
 _ADD = (

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
 from gateway.database.state import CannotStart, StateFolder
+from gateway.database.transaction import Transaction
 from gateway.enums import KeyStatus, Permission
 from gateway.limits import Limits
 from gateway.namespaces import audit

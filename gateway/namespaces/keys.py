@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from gateway.checks import check_name, shortened
 from gateway.database.ids import new_id, prefix_of
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import KeyStatus, Permission
 from gateway.errors import BadState, InvalidInput, NotFound, TooLarge
 from gateway.limits import Limits

@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, insert, or_, select
 
 from gateway.checks import check_name, check_text, refuse, shortened
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.errors import (
     AlreadyExists,

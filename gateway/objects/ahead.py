@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.buckets import holding
 from gateway.buckets.holding import HeldBucket
 from gateway.buckets.schema_fields import read_type
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.fetching.rules import FetchRules
 from gateway.gathering import Gathering

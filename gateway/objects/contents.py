@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.blobs.store import BlobStore, Digest, new_key
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.objects.blob_data import BlobContent
 from gateway.objects.tables import ContentRow, RemovalRow
 

@@ -22,7 +22,8 @@ from sqlalchemy import (
 from gateway.blobs.store import BlobStore
 from gateway.buckets import holding
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.limits import Limits
 from gateway.objects import new_blobs, new_objects, several

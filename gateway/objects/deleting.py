@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, delete, select, union
 
 from gateway.buckets import holding
 from gateway.checks import shortened
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.errors import NotFound
 from gateway.objects.tables import BlobRow, ObjectRow

@@ -13,7 +13,7 @@ from gateway.blobs.store import BlobStore
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.checks import check_object, refuse
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, UserFailure
 from gateway.gathering import Gathering

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.unique_keys import UniqueKey
 from gateway.checks import check_object
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import InsertPolicy
 from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.gathering import Gathering

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Text, and_, any_, bindparam, case, delete, func, s
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.database.arrays import arrays, columns_of, rows_of
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow
 from gateway.objects.drafts import Draft
 from gateway.objects.tables import BlobRow, ObjectRow

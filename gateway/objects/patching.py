@@ -11,7 +11,7 @@ from gateway.buckets import holding
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.unique_keys import UniqueKey
 from gateway.checks import shortened
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.errors import AlreadyExists, NotFound
 from gateway.gathering import Gathering

@@ -18,7 +18,7 @@ from gateway.buckets.holding import HeldBucket
 from gateway.buckets.unique_keys import UniqueKey
 from gateway.checks import refuse, shortened
 from gateway.database.ids import new_id
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import InsertPolicy
 from gateway.errors import NotFound, Overtaken, Refused, UserFailure
 from gateway.limits import Limits

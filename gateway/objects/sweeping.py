@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 
 from gateway.blobs.store import BegunParts, BlobStore
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow
 from gateway.objects import contents
 from gateway.objects.tables import BlobRow, ContentRow, RemovalRow

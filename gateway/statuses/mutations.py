@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency.answers import Replayed

@@ -28,7 +28,7 @@ from gateway.buckets.holding import HeldBucket
 from gateway.checks import shortened
 from gateway.database.arrays import arrays, columns_of, rows_of
 from gateway.database.ids import prefix_of
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentRow
 from gateway.enums import EntityKind, Status
 from gateway.errors import BadState, InvalidInput, NotFound, Refused, TooLarge, UserFailure

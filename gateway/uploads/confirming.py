@@ -13,7 +13,8 @@ from sqlalchemy import Double, bindparam, func, literal_column, update
 from gateway import deadline
 from gateway.blobs import measure
 from gateway.blobs.store import BlobStore, Digest, NoBytes, Part, new_key
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, ChecksumMismatch, InvalidInput, Refused, UserFailure
 from gateway.gathering import Gathering

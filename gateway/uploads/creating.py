@@ -12,7 +12,8 @@ from sqlalchemy import Double, bindparam, func, insert, literal_column
 from gateway.blobs.store import MAX_PUT_BYTES, BlobStore, new_key
 from gateway.buckets import holding
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import InvalidInput, TooLarge, Unavailable
 from gateway.gathering import Gathering

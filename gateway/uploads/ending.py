@@ -8,7 +8,8 @@ from sqlalchemy import ARRAY, Double, Text, any_, bindparam, delete, func, liter
 from sqlalchemy import update as update_of
 
 from gateway.blobs.store import BlobStore
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import Unavailable
 from gateway.objects import contents

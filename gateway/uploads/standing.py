@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, select
 
 from gateway.checks import shortened
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, NotFound
 from gateway.uploads.tables import UploadRow

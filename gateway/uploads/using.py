@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, select
 
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.enums import FieldType, Status
 from gateway.errors import BadState, InvalidInput, UserFailure
 from gateway.objects.blob_data import BlobContent

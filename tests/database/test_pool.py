@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import ARRAY, Text, any_, bindparam, column, func, insert, select, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gateway.database import pool
+from gateway.database import connecting, pool
 from gateway.database.embedded.options import TESTING
 from gateway.database.embedded.server import open_postgres
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction, open_database
+from gateway.database.pool import Database, open_database
 from gateway.database.state import StateFolder, open_state
+from gateway.database.transaction import Transaction
 from gateway.errors import NotFound, Unavailable
 
 THINGS = table("things", column("namespace_id", Text), column("name", Text), column("data", JSONB))
@@ -306,7 +307,7 @@ async def test_a_server_that_falls_silent_does_not_hold_a_cancelled_caller(
                 await names(one, ns)
 
         assert await names(one, ns) == []
-        assert asyncio.get_running_loop().time() - begun < pool.STATEMENT_TIMEOUT_S / 2
+        assert asyncio.get_running_loop().time() - begun < connecting.STATEMENT_TIMEOUT_S / 2
     finally:
         os.kill(backend, signal.SIGCONT)
 
@@ -314,7 +315,7 @@ async def test_a_server_that_falls_silent_does_not_hold_a_cancelled_caller(
 async def test_a_cancelled_reader_learns_of_nothing_else(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(pool, "CLOSE_TIMEOUT_S", 0.5)
     async with open_database(url, size=1) as database:
         inside = asyncio.Event()
         backend = 0
@@ -341,7 +342,7 @@ async def test_a_cancelled_reader_learns_of_nothing_else(
 async def test_a_statement_that_takes_too_long_is_given_up(
     url: str, ns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connecting, "STATEMENT_TIMEOUT_S", 0.2)
     async with open_database(url, size=1) as database:
         with pytest.raises(Unavailable):
             async with database.transaction(ns) as tx:
@@ -469,7 +470,7 @@ async def test_a_connection_that_is_lost_in_a_statement_is_told_of(one: Database
 async def test_a_value_that_takes_too_long_is_given_up(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connecting, "STATEMENT_TIMEOUT_S", 0.2)
     async with open_database(url, size=1) as database:
         with pytest.raises(Unavailable):
             await database.value("SELECT pg_sleep(60)", [])
@@ -480,7 +481,7 @@ async def test_a_value_that_takes_too_long_is_given_up(
 async def test_a_server_that_falls_silent_holds_no_reader(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connecting, "STATEMENT_TIMEOUT_S", 0.2)
     async with open_database(url, size=1) as database:
         backend = await database.value("SELECT pg_backend_pid()", [])
         os.kill(backend, signal.SIGSTOP)

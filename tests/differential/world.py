@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from gateway.database.pool import prepare_connection
+from gateway.database.connecting import prepare_connection
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from gateway.database import migrate, pool
+from gateway.database import connecting, migrate
 from gateway.database.embedded.options import TESTING
 from gateway.database.embedded.server import open_postgres
 from gateway.database.pool import Database, open_database
@@ -241,7 +241,7 @@ async def test_the_beginning_of_a_term_may_take_long(
     postgres_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(connecting, "STATEMENT_TIMEOUT_S", 0.5)
 
     async def waits() -> bool:
         return bool(await sql.fetchval(WAITING) == ["advisory"])

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.database import pool
+from gateway.database import connecting
 from gateway.database.pool import open_database
 from gateway.idempotency import attempt
 from tests.client import Client
@@ -118,7 +118,7 @@ async def test_a_twin_here_does_not_wait_for_ever(
 async def test_a_twin_in_another_gateway_does_not_wait_for_ever(
     client: Client, shared: Shared, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(connecting, "STATEMENT_TIMEOUT_S", 0.5)
     async with locked(shared, "buckets"):
         first = await start(client, 1)
         elsewhere()

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 import gateway
 from gateway.database.base import Row
-from gateway.database.pool import plain_url
+from gateway.database.connecting import plain_url
 
 for file in Path(gateway.__file__).parent.glob("*/tables.py"):
     import_module(f"gateway.{file.parent.name}.tables")

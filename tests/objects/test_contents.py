@@ -16,7 +16,8 @@ from gateway.blobs.store import Digest, new_key
 from gateway.buckets.tables import BucketRow
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import new_id
-from gateway.database.pool import Database, Transaction
+from gateway.database.pool import Database
+from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.enums import FieldType
 from gateway.errors import Unavailable

@@ -14,7 +14,8 @@ from gateway.blobs.local import LocalBlobStore
 from gateway.blobs.signing import UrlSigner
 from gateway.caller import Caller
 from gateway.context import Context
-from gateway.database.pool import Database, open_database, prepare_connection
+from gateway.database.connecting import prepare_connection
+from gateway.database.pool import Database, open_database
 from gateway.enums import Permission
 from gateway.events.cursors import EventCursors
 from gateway.fetching.fetcher import Fetcher

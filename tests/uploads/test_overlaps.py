@@ -11,7 +11,7 @@ import pytest
 
 from gateway.blobs import measure
 from gateway.blobs.store import BlobStore, Digest, new_key
-from gateway.database.pool import Transaction
+from gateway.database.transaction import Transaction
 from gateway.objects import creating, sweeping
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
