@@ -216,4 +216,4 @@ def test_planner_names_only_files_that_exist() -> None:
 
     named = set(re.findall(r"`(\w+\.py)`", text))
 
-    assert named <= {path.name for path in Path(dev.ROOT, "gateway/planner").iterdir()}
+    assert named <= {path.name for path in Path(dev.ROOT, "gateway/planner").rglob("*.py")}

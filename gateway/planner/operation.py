@@ -24,16 +24,13 @@ from graphql.execution.values import VariableValues
 
 from gateway.observing.notes import ANONYMOUS
 from gateway.planner.executor import plan_key, read_rows
+from gateway.planner.long_road import LongRoad
 from gateway.planner.places import Place, place_of
 from gateway.planner.plan import PlanCache, ReadPlan
 from gateway.planner.resolving import resolver_of
 from gateway.planner.rows import Rows
 from gateway.planner.selection import variables_shape
 from gateway.planner.variables import VariableReader
-
-
-class _LongRoad(Exception):
-    """This has to be answered on the long road."""
 
 
 class _Root(NamedTuple):
@@ -120,10 +117,10 @@ def _planned(
     if rows is None and root.is_nullable:
         return _Planned(None, Rows(), root.is_nullable)
     if type(rows) is not Rows:
-        raise _LongRoad
+        raise LongRoad
     plan = plans.find(plan_key(root.place, shape, rows))
     if plan is None:
-        raise _LongRoad
+        raise LongRoad
     return _Planned(plan, rows, root.is_nullable)
 
 
@@ -132,7 +129,7 @@ async def _read(planned: _Planned, values: VariableValues, context: Any) -> byte
     if planned.plan is not None:
         answer, failures = await read_rows(planned.plan, values, planned.rows, context)
         if failures:
-            raise _LongRoad
+            raise LongRoad
     if answer is None and not planned.is_nullable:
-        raise _LongRoad
+        raise LongRoad
     return b"null" if answer is None else answer

@@ -18,7 +18,7 @@ from gateway.errors import BadUserInput
 from gateway.observing import notes
 from gateway.planner.caching import LeastUsedCache
 from gateway.planner.catalog import Catalog
-from gateway.planner.mutating import MutationOperation
+from gateway.planner.mutating.mutation import MutationOperation
 from gateway.planner.operation import Operation
 from gateway.planner.pricing.price import Price
 from gateway.planner.pricing.prices import Prices

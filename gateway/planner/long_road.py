@@ -1,0 +1,5 @@
+"""What turns an operation away from the short road."""
+
+
+class LongRoad(Exception):
+    """This has to be answered on the long road."""

@@ -1,0 +1,1 @@
+"""The short road of mutations, which runs each of them once."""
