@@ -10,8 +10,7 @@ import aiohttp
 
 T = TypeVar("T")
 
-ATTEMPTS = 4
-FIRST_PAUSE_S = 0.5
+PAUSES_S = (0.5, 1.0, 2.0)  # between the attempts of what may pass
 # What the gateway says of an operation that it may well run later.
 PASSING_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
 
@@ -31,12 +30,24 @@ class Passing(Refusal):
 
 
 class RemoteGateway:
-    """A gateway, asked with one key in one namespace."""
+    """A gateway, asked with one key in one namespace.
+
+    Args:
+        on_retry: Told why something is tried again; once, until something goes well.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, url: str, key: str, namespace: str
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        url: str,
+        key: str,
+        namespace: str,
+        on_retry: Callable[[Passing], None],
     ) -> None:
         self._session = session
+        self._on_retry = on_retry
+        self._is_retrying = False
         self._url = url.rstrip("/") + "/graphql"
         self._headers = {"Authorization": f"Bearer {key}", "X-Namespace": namespace}
 
@@ -59,7 +70,24 @@ class RemoteGateway:
         Raises:
             Refusal: The gateway refuses it, or gives no answer.
         """
-        return await patiently(lambda: self.ask(text, variables))
+        return await self.patiently(lambda: self.ask(text, variables))
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``work()`` gives; try again, after pauses that grow, what may pass.
+
+        Raises:
+            Refusal: It does not pass.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                found = await work()
+            except Passing as error:
+                self._tell(error)
+                await asyncio.sleep(pause_s)
+            else:
+                self._is_retrying = False
+                return found
+        return await work()
 
     async def ask(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the data of an operation, sent once.
@@ -83,25 +111,13 @@ class RemoteGateway:
         data: dict[str, Any] = read["data"]
         return data
 
+    def _tell(self, why: Passing) -> None:
+        if not self._is_retrying:
+            self._is_retrying = True
+            self._on_retry(why)
+
 
 def refusal_of(error: Mapping[str, Any]) -> Refusal:
     """Return what an error of GraphQL means to a command."""
     code = (error.get("extensions") or {}).get("code")
     return (Passing if code in PASSING_CODES else Refusal)(str(error.get("message")))
-
-
-async def patiently(work: Callable[[], Awaitable[T]]) -> T:
-    """Return what ``work()`` gives; try again, after pauses that grow, what may pass.
-
-    Raises:
-        Refusal: It does not pass.
-    """
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
-        try:
-            return await work()
-        except Passing:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("there is at least one attempt")

@@ -13,12 +13,12 @@ import aiohttp
 import click
 
 from gateway.commands.output import json_option, print_json
-from gateway.commands.reaching import INTERRUPTED, remote_options
+from gateway.commands.reaching import INTERRUPTED, remote_options, tell_of_retry
 from gateway.database.state import CannotStart
 from gateway.importing.api import Api
 from gateway.importing.journal import Journal
 from gateway.importing.running import OnProgress, Report, bring
-from gateway.remote import Refusal
+from gateway.remote import Passing, Refusal
 
 _MOST_SHOWN = 20
 _MIB = 1024**2
@@ -67,12 +67,19 @@ def import_(
         fresh=not resume,
     )
 
+    has_bar = not as_json and sys.stderr.isatty()
+
+    def on_retry(why: Passing) -> None:
+        if has_bar:
+            click.echo(err=True)  # the bar is drawn anew below
+        tell_of_retry(why)
+
     async def work() -> Report:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=None)
-        with _progress(paths, is_shown=not as_json and sys.stderr.isatty()) as on_progress:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+        with _progress(paths, is_shown=has_bar) as on_progress:
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 return await bring(
-                    Api(session, url=url, key=secret, namespace=namespace),
+                    Api(session, url=url, key=secret, namespace=namespace, on_retry=on_retry),
                     paths,
                     folder=folder,
                     bucket=bucket,

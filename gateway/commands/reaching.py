@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from gateway.remote import Passing
+
 INTERRUPTED = 130  # as shells tell it of Ctrl-C
 # As gateway.namespaces.first_key has it, which takes half a second to import.
 NAMESPACE_NAME = "default"
@@ -38,3 +40,8 @@ def remote_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, secret=secret, **more)
 
     return called
+
+
+def tell_of_retry(why: Passing) -> None:
+    """Say that something is tried again, lest it seem to hang."""
+    click.echo(f"{why}; trying again", err=True)

@@ -9,7 +9,7 @@ import aiohttp
 import click
 
 from gateway.commands.output import json_option
-from gateway.commands.reaching import INTERRUPTED, remote_options
+from gateway.commands.reaching import INTERRUPTED, remote_options, tell_of_retry
 from gateway.database.state import CannotStart
 from gateway.enums import Status
 from gateway.remote import Refusal
@@ -50,7 +50,9 @@ def watch(
     async def work() -> Counts | None:
         nonlocal place
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-            gateway = WatchedGateway(session, url=url, key=secret, namespace=namespace)
+            gateway = WatchedGateway(
+                session, url=url, key=secret, namespace=namespace, on_retry=tell_of_retry
+            )
             found = await gateway.find_bucket(bucket) if bucket else None
             name = found["bucketName"] if found else f"namespace {namespace}"
             view = _view(f"{name}  {url}", as_json=as_json)

@@ -14,7 +14,7 @@ from gateway.importing.api import Api
 from gateway.importing.choosing import Properties
 from gateway.importing.journal import Journal
 from gateway.objects.mime_types import guess
-from gateway.remote import Passing, Refusal, patiently
+from gateway.remote import Passing, Refusal
 
 MULTIPART_ABOVE_BYTES = 64 * 1024**2
 EXPIRES_IN_S = 24 * 3600
@@ -250,7 +250,7 @@ class Importer:
     ) -> None:
         async with self._sending:
             with file.path.open("rb") as opened:
-                await patiently(
+                await self._api.patiently(
                     lambda: self._api.put(
                         url, _chunks(opened, start, size_bytes), size_bytes, headers
                     )

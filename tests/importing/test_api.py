@@ -20,9 +20,10 @@ def refused(code: str) -> dict[str, Any]:
     return {"errors": [{"message": code, "extensions": {"code": code}}]}
 
 
-async def find_bucket(*answers: dict[str, Any]) -> dict[str, Any]:
-    """Ask a gateway that gives these answers one after the other."""
+async def find_bucket(*answers: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Ask a gateway that gives these answers one after the other; return what is told of it too."""
     waiting = list(answers)
+    told: list[str] = []
 
     async def answer(_: web.Request) -> web.Response:
         return web.json_response(waiting.pop(0))
@@ -30,17 +31,24 @@ async def find_bucket(*answers: dict[str, Any]) -> dict[str, Any]:
     app = web.Application()
     app.router.add_post("/graphql", answer)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        gateway = Api(session, url=str(server.make_url("")), key="sk_1", namespace="default")
-        return await gateway.find_bucket("a")
+        gateway = Api(
+            session,
+            url=str(server.make_url("")),
+            key="sk_1",
+            namespace="default",
+            on_retry=lambda why: told.append(str(why)),
+        )
+        return await gateway.find_bucket("a"), told
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED"])
 async def test_what_may_pass_is_tried_again(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(remote, "PAUSES_S", (0, 0, 0))
 
-    found = await find_bucket(refused(code), refused(code), {"data": {"bucket": BUCKET}})
+    found, told = await find_bucket(refused(code), refused(code), {"data": {"bucket": BUCKET}})
 
     assert found == BUCKET
+    assert told == [code]
 
 
 async def test_what_is_refused_is_not_tried_again() -> None:

@@ -205,8 +205,12 @@ def test_what_cannot_begin_says_why(place: Place, more: tuple[str, ...], reason:
     ended = place.watch(*more)
 
     assert (ended.status, ended.output) == (1, "")
-    assert reason in ended.complaint
-    assert len(ended.complaint.splitlines()) == 1
+    *retries, last = ended.complaint.splitlines()
+    assert last.startswith("gateway: ")
+    assert reason in last
+    assert [each.endswith("; trying again") for each in retries] == (
+        [True] if reason == "gives no answer" else []
+    )
 
 
 def test_needs_a_key(place: Place) -> None:
