@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from gateway.database.embedded.address import (
 )
 from gateway.database.embedded.binaries import Binaries, choose_binaries
 from gateway.database.embedded.cluster import make_cluster
+from gateway.database.embedded.ending import until_ended
 from gateway.database.embedded.leftovers import clear_leftovers
 from gateway.database.embedded.options import SERVING, options
 from gateway.database.state import CannotStart, StateFolder
@@ -117,9 +117,8 @@ class EmbeddedPostgres:
         process = self._process
         if process is None:
             raise RuntimeError("the server has not been started")
-        while (status := process.poll()) is None:  # noqa: ASYNC110 - nothing else tells of it
-            await asyncio.sleep(0.25)
-        return status
+        await until_ended(process)
+        return process.wait()
 
     def _run(self, data: Path, binaries: Binaries, account: Account) -> str:
         """Start the server once; return what it says if it does not get ready, else nothing."""
