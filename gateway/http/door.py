@@ -11,7 +11,8 @@ from multidict import istr
 from gateway.caller import Caller
 from gateway.errors import TooManyRequests, Unauthenticated
 from gateway.http.clients import Clients, subject_of
-from gateway.namespaces.authentication import Authenticator, shown_in
+from gateway.namespaces.authentication import Authenticator
+from gateway.namespaces.shown import shown_in
 from gateway.rates.buckets import Buckets
 
 NAMESPACE = istr("X-Namespace")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -24,8 +22,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    text,
-    update,
 )
 
 from gateway.caller import Caller
@@ -33,20 +29,18 @@ from gateway.database.base import IdText
 from gateway.database.pool import Database
 from gateway.database.statements import compiled
 from gateway.enums import Permission
-from gateway.errors import NamespaceRequired, Unauthenticated, Unavailable
+from gateway.errors import NamespaceRequired, Unauthenticated
 from gateway.namespaces.key_secrets import digest, is_secret
+from gateway.namespaces.key_uses import KeyUses
 from gateway.namespaces.service import may_name_namespace
+from gateway.namespaces.shown import Shown, secret_in
 from gateway.namespaces.tables import ApiKeyRow, NamespaceRow
 
 # A key that is revoked in another process goes on working here for as long.
 TRUST_S = 3.0
 MOST_KEPT = 4096
 LONGEST_KNOWN = 512  # characters that are shown; whoever shows more is looked up each time
-NOTE_USE_EVERY_S = 60.0
-
 _NOBODY = "this API key is unknown, or was revoked"
-
-_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII)
 
 _NAMESPACE = bindparam("namespace", type_=IdText())
 _LOOK_UP = (
@@ -69,22 +63,6 @@ _LOOK_UP = (
         ApiKeyRow.revoked_at.is_(None),
     )
 )
-# Other processes note the use of the same key. A second less than the minute, or of two that are
-# a minute apart the later would often come a moment too early.
-_NOTE_USE = (
-    update(ApiKeyRow)
-    .where(
-        ApiKeyRow.id == bindparam("id"),
-        or_(
-            ApiKeyRow.last_used_at.is_(None),
-            ApiKeyRow.last_used_at < func.now() - text("interval '59 seconds'"),
-        ),
-    )
-    .values(last_used_at=func.now())
-)
-
-
-_Shown = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +119,11 @@ class Authenticator:
         self._trust_s = trust_s
         self._most = most
         self._clock = clock
-        self._known: dict[_Shown, _Known] = {}
+        self._known: dict[Shown, _Known] = {}
         self._look_ups: OrderedDict[tuple[bytes, str], _LookUp] = OrderedDict()
         # An outage, in which nothing can be looked up, does not change what was right.
         self._right: OrderedDict[tuple[bytes, str], None] = OrderedDict()
-        self._uses_noted_at: OrderedDict[str, float] = OrderedDict()
-        self._writes: set[asyncio.Task[None]] = set()
+        self._uses = KeyUses(database, most=most, clock=clock)
         # Set when a change of keys has been committed here.
         self.changed = asyncio.Event()
 
@@ -160,7 +137,7 @@ class Authenticator:
     def was_right(self, authorization: str | None, namespace: str | None) -> bool:
         """Tell whether these were right when they were looked up last, which may be long ago."""
         try:
-            secret = _secret_in(authorization)
+            secret = secret_in(authorization)
         except Unauthenticated:
             return False
         return _key_of(secret, namespace or "") in self._right
@@ -182,7 +159,7 @@ class Authenticator:
         known = self.known(authorization, namespace)
         if known is not None:
             return known
-        secret = _secret_in(authorization)
+        secret = secret_in(authorization)
         if not is_secret(secret):
             raise Unauthenticated(_NOBODY)
         look_up = self._find(secret, namespace or "")
@@ -201,22 +178,12 @@ class Authenticator:
             raise NamespaceRequired(
                 "X-Namespace has to be the name or the id of a namespace that this API key may use"
             )
-        noted_at = self._note_use(found.key_id)
+        noted_until = self._uses.note(found.key_id)
         # One that was forgotten meanwhile is not to be known either.
         if self._look_ups.get(look_up.key) is look_up:
-            until = min(
-                look_up.begun_at + self._trust_s, found.ends_at, noted_at + NOTE_USE_EVERY_S
-            )
+            until = min(look_up.begun_at + self._trust_s, found.ends_at, noted_until)
             self._know((authorization, namespace), _Known(found.caller, until))
         return found.caller
-
-    async def authenticate_payload(self, payload: object) -> Caller:
-        """Return the caller whom the payload of a socket's ``connection_init`` shows.
-
-        Raises:
-            Unauthenticated, NamespaceRequired, Unavailable: As ``authenticate``.
-        """
-        return await self.authenticate(*shown_in(payload))
 
     def forget_all(self) -> None:
         """Look every key up anew; to be called when a change of keys has been committed here."""
@@ -226,9 +193,9 @@ class Authenticator:
 
     async def close(self) -> None:
         """Return when what is still to be noted is written."""
-        await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._uses.close()
 
-    def _know(self, shown: _Shown, known: _Known) -> None:
+    def _know(self, shown: Shown, known: _Known) -> None:
         """Keep a caller by what they showed, for as long as that may do without a look-up."""
         if sum(map(len, filter(None, shown))) > LONGEST_KNOWN:
             return
@@ -281,62 +248,6 @@ class Authenticator:
         if look_up is not None and look_up.answer is answer:
             del self._look_ups[key]
 
-    def _note_use(self, key_id: str) -> float:
-        """See to it that the use is written down, beside the request that waits for none of it.
-
-        Returns:
-            When it was noted last.
-        """
-        now = self._clock()
-        noted_at = self._uses_noted_at.get(key_id, -inf)
-        if now - noted_at < NOTE_USE_EVERY_S:
-            return noted_at
-        self._uses_noted_at[key_id] = now
-        self._uses_noted_at.move_to_end(key_id)
-        if len(self._uses_noted_at) > self._most:
-            self._uses_noted_at.popitem(last=False)
-        write = asyncio.create_task(self._write_use(key_id))
-        self._writes.add(write)
-        write.add_done_callback(self._writes.discard)
-        return now
-
-    async def _write_use(self, key_id: str) -> None:
-        statement = compiled(_NOTE_USE)
-        with suppress(Unavailable):  # a minute later it is tried again
-            async with self._database.connection() as connection:
-                await connection.execute(statement.sql, *statement.arguments({"id": key_id}))
-
-
-def shown_in(payload: object) -> _Shown:
-    """Return the two texts that the payload of a ``connection_init`` shows.
-
-    Raises:
-        Unauthenticated: It is no object.
-    """
-    if payload is not None and not isinstance(payload, dict):
-        raise Unauthenticated(
-            "the payload of connection_init has to be an object, as in"
-            ' {"Authorization": "Bearer sk_…", "X-Namespace": "…"}'
-        )
-    return (
-        authorization_in(payload),
-        _text_in(payload or {}, "X-Namespace", "x-namespace", "namespace"),
-    )
-
-
-def authorization_in(payload: dict[str, object] | None) -> str | None:
-    """Return what the payload of a socket's ``connection_init`` shows as ``Authorization``."""
-    return _text_in(payload or {}, "Authorization", "authorization")
-
-
-def secret_digest_in(authorization: str | None) -> bytes:
-    """Return the digest of the secret that is shown, which is known by it as long as it works.
-
-    Raises:
-        Unauthenticated: No secret is shown.
-    """
-    return digest(_secret_in(authorization))
-
 
 def _key_of(secret: str, namespace: str) -> tuple[bytes, str]:
     return digest(secret), namespace if may_name_namespace(namespace) else ""
@@ -349,16 +260,6 @@ async def _answer_of(look_up: _LookUp) -> _Found | None:
     return await asyncio.shield(look_up.answer)
 
 
-def _secret_in(authorization: str | None) -> str:
-    how = 'send "Authorization: Bearer sk_…" with an API key of this gateway'
-    if authorization is None:
-        raise Unauthenticated(f"an API key is needed: {how}")
-    match = _BEARER.fullmatch(authorization.strip())
-    if match is None or not match[1].startswith("sk_"):
-        raise Unauthenticated(f"Authorization is not what it has to be: {how}")
-    return match[1]
-
-
 def _caller(row: Record) -> Caller | None:
     if row["namespace_id"] is None:
         return None
@@ -368,10 +269,3 @@ def _caller(row: Record) -> Caller | None:
         namespaces=None if row["namespaces"] is None else frozenset(row["namespaces"]),
         namespace_id=row["namespace_id"],
     )
-
-
-def _text_in(payload: dict[str, object], *names: str) -> str | None:
-    """Return the text under the first of the names that is given; what is no text names nothing."""
-    given = (payload[name] for name in names if payload.get(name) is not None)
-    value = next(given, None)
-    return value if value is None or isinstance(value, str) else "?"

@@ -19,6 +19,7 @@ from gateway.errors import NamespaceRequired, RequestFailure, Unauthenticated
 from gateway.namespaces.authentication import TRUST_S, Authenticator
 from gateway.namespaces.first_key import ensure_default
 from gateway.namespaces.key_secrets import new_secret
+from gateway.namespaces.shown import shown_in
 from tests.namespaces.conftest import Clock, Operator
 
 
@@ -356,9 +357,8 @@ async def test_a_socket_shows_the_same_in_connection_init(
 ) -> None:
     key = await operator.key()
 
-    caller = await authenticator.authenticate_payload(
-        {authorization_name: f"Bearer {key.secret}", namespace_name: "home", "other": [1]}
-    )
+    payload = {authorization_name: f"Bearer {key.secret}", namespace_name: "home", "other": [1]}
+    caller = await authenticator.authenticate(*shown_in(payload))
 
     assert (caller.key_id, caller.namespace_id) == (key.key_id, operator.home)
 
@@ -370,7 +370,7 @@ async def test_a_socket_without_a_key_is_refused(
     authenticator: Authenticator, payload: object
 ) -> None:
     with pytest.raises(Unauthenticated, match="Bearer sk_…"):
-        await authenticator.authenticate_payload(payload)
+        await authenticator.authenticate(*shown_in(payload))
 
 
 @pytest.mark.parametrize("namespace", [None, 5, {"name": "home"}, "nowhere"])
@@ -380,8 +380,8 @@ async def test_a_socket_without_a_namespace_is_refused(
     key = await operator.key()
 
     with pytest.raises(NamespaceRequired):
-        await authenticator.authenticate_payload(
-            {"Authorization": f"Bearer {key.secret}", "X-Namespace": namespace}
+        await authenticator.authenticate(
+            *shown_in({"Authorization": f"Bearer {key.secret}", "X-Namespace": namespace})
         )
 
 

@@ -23,7 +23,7 @@ from gateway.http.live.outlet import Outlet
 from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS
 from gateway.http.requests import Asked
-from gateway.namespaces.authentication import secret_digest_in
+from gateway.namespaces.shown import secret_digest_in
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from gateway.http.sockets import frames, handshake, messages
 from gateway.http.sockets.inbox import Inbox
 from gateway.http.sockets.messages import BadMessage, ConnectionInit, Ping, Subscribe
 from gateway.http.sockets.operations import Client, Operation
-from gateway.namespaces.authentication import authorization_in, secret_digest_in
+from gateway.namespaces.shown import authorization_in, secret_digest_in
 
 logger = logging.getLogger(__name__)
 
