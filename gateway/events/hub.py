@@ -121,7 +121,7 @@ class Hub:
     ) -> Following | list[GraphQLError]:
         """Let a sink join the stream of what it asks for, which is made for the first one."""
         asked = self._sharing.known(text, name, variables, context.caller)
-        shared = None if asked is None or after is not None else self._shared(asked)
+        shared = None if asked is None else self._shared(asked, after)
         if asked is not None and shared is not None:
             self._note(text, variables, name)
             return await self._told(asked, sink, self._begin(*shared, sink))
@@ -135,23 +135,28 @@ class Hub:
                 return self._with_codes(error)
         return await self._told(asked, sink, self._follow(asked, executor, sink, after))
 
-    def _shared(self, asked: Asked) -> tuple[Stream, EventPosition | None] | None:
+    def _shared(
+        self, asked: Asked, last_event_id: str | None
+    ) -> tuple[Stream, EventPosition | None] | None:
         """Return the stream of what is asked for, and from where on; None: it takes a closer look.
 
         Whoever asks for what a stream tells is right in all that another was right in, so nothing
         is executed to find that out: a crowd that comes back asks for the same.
         """
-        place, position = asked.place, None
-        if place is None and not asked.question.is_open:
+        if asked.place is None and not asked.question.is_open:
             return None
+        position = None
         try:
             stream = self._streams.find(self._sharing.key(asked))
-            if stream is not None and place is not None:
-                position = self._cursors.read(place)
-                position.require(asked.caller.namespace_id)
+            if stream is None:
+                return None
+            for place in (asked.place, last_event_id):  # both have to be right; the last counts
+                if place is not None:
+                    position = self._cursors.read(place)
+                    position.require(asked.caller.namespace_id)
         except (TypeError, ValueError, BadUserInput):
             return None
-        if stream is None or (position and self._is_elsewhere(position)):
+        if position is not None and self._is_elsewhere(position):
             return None
         return stream, position
 

@@ -80,13 +80,14 @@ async def test_refuses_who_joins_others_for_the_same_reasons(gateway: Gateway, t
     """Those who ask for what is told already are let in on a shorter way."""
     right, other = await cursor_of(gateway), await cursor_of(gateway, OTHER)
     wrong: tuple[object, ...] = (other, "A" * 22, "nonsense", 5, [[]], None)
-    asked: list[tuple[str, dict[str, object]]]
-    asked = [(text, {"after": each}) for each in (right, *wrong)] + [(text, {})]
+    asked: list[tuple[str, dict[str, object], str | None]]
+    asked = [(text, {"after": each}, None) for each in (right, *wrong)] + [(text, {}, None)]
     if text is WRITTEN:
-        asked = [(text % each, {}) for each in (right, *wrong)]
+        asked = [(text % each, {}, None) for each in (right, *wrong)]
+    asked += [(*each[:2], beside) for each in asked for beside in (right, other, "nonsense")]
 
     alone = [await _told(gateway, *each) for each in asked]
-    followed = await gateway.follow(*asked[0])
+    followed = await gateway.follow(*asked[0][:2])
     beside = [await _told(gateway, *each) for each in asked]
 
     assert beside == alone
@@ -96,9 +97,25 @@ async def test_refuses_who_joins_others_for_the_same_reasons(gateway: Gateway, t
     assert gateway.what_is_left() == (0, 0, 0, 0)
 
 
-async def _told(gateway: Gateway, text: str, variables: dict[str, object]) -> list[object]:
+async def test_the_last_event_id_counts_for_who_joins_others_too(
+    gateway: Gateway, world: World
+) -> None:
+    live = await gateway.follow()
+    await world.touch_now(OBJECTS[1], OBJECTS[2])
+    await live.until_events(2)
+    given = {"after": live.cursors[0]}
+
+    again = await gateway.follow(variables=given, after=live.cursors[1])
+    await again.until_events(1)
+
+    assert again.seen == [(OBJECTS[2], 2)]
+
+
+async def _told(
+    gateway: Gateway, text: str, variables: dict[str, object], after: str | None
+) -> list[object]:
     """Follow for a moment; return the errors."""
-    found = await gateway.ask(text, variables)
+    found = await gateway.ask(text, variables, after=after)
     if isinstance(found, list):
         return [each.formatted for each in found]
     found.stop()
