@@ -80,14 +80,15 @@ async def test_refuses_who_joins_others_for_the_same_reasons(gateway: Gateway, t
     """Those who ask for what is told already are let in on a shorter way."""
     right, other = await cursor_of(gateway), await cursor_of(gateway, OTHER)
     wrong: tuple[object, ...] = (other, "A" * 22, "nonsense", 5, [[]], None)
-    asked: list[tuple[str, dict[str, object], str | None]]
-    asked = [(text, {"after": each}, None) for each in (right, *wrong)] + [(text, {}, None)]
+    given: list[tuple[str, dict[str, object]]]
+    given = [(text, {"after": each}) for each in (right, *wrong)] + [(text, {})]
     if text is WRITTEN:
-        asked = [(text % each, {}, None) for each in (right, *wrong)]
-    asked += [(*each[:2], beside) for each in asked for beside in (right, other, "nonsense")]
+        given = [(text % each, {}) for each in (right, *wrong)]
+    last_event_ids = (None, right, other, "nonsense")
+    asked = [(*each, last) for last in last_event_ids for each in given]
 
     alone = [await _told(gateway, *each) for each in asked]
-    followed = await gateway.follow(*asked[0][:2])
+    followed = await gateway.follow(*given[0])
     beside = [await _told(gateway, *each) for each in asked]
 
     assert beside == alone
