@@ -1,4 +1,7 @@
-"""The README is run: its requests are sent, its answers compared, its tables held to the code."""
+"""The README is run: its requests are sent, its answers compared, its tables held to the code.
+
+So are those that stand in docs/ for all who begin.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from gateway.enums import Permission
 from gateway.settings import PREFIX, Settings
 
 README = (dev.ROOT / "README.md").read_text()
+CLIENTS = (dev.ROOT / "docs" / "clients.md").read_text()
+SETTINGS = (dev.ROOT / "docs" / "settings.md").read_text()
 SHOWN_ADDRESS = "http://127.0.0.1:8000"
 END_OF_BLOCK = "--- end of block ---"
 
@@ -33,12 +38,10 @@ class Block(NamedTuple):
     text: str
 
 
-def section(title: str) -> str:
+def section(title: str, of: str = README) -> str:
     """Return the text below a heading, up to the next."""
-    found = re.search(
-        rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL
-    )
-    assert found, f"README.md has no section {title!r}"
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", of, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no section {title!r}"
     return found[1]
 
 
@@ -166,13 +169,13 @@ def test_lists_every_setting_with_its_default() -> None:
         for each in dataclasses.fields(Settings)
     ]
 
-    assert table(section("Settings")) == expected
+    assert table(SETTINGS) == expected
 
 
 def test_lists_every_permission() -> None:
     expected = [[f"`{each}`", each.description] for each in Permission]
 
-    assert table(section("Permissions")) == expected
+    assert table(section("Permissions", CLIENTS)) == expected
 
 
 def test_lists_every_command() -> None:
@@ -188,8 +191,9 @@ def test_names_only_tasks_commands_and_options_that_exist() -> None:
     assert set(called) <= {*dev.TASKS, *COMMANDS}
 
 
-def test_names_only_files_that_exist() -> None:
-    named = re.findall(r"`((?:gateway|tests|docs)/[\w/.]*|[\w.]+\.(?:md|graphql|py|lock))`", README)
+@pytest.mark.parametrize("text", [README, CLIENTS, SETTINGS], ids=["README", "clients", "settings"])
+def test_names_only_files_that_exist(text: str) -> None:
+    named = re.findall(r"`((?:gateway|tests|docs)/[\w/.]*|[\w.]+\.(?:md|graphql|py|lock))`", text)
 
     assert named
     assert [each for each in named if not Path(dev.ROOT, each).exists()] == []
