@@ -12,14 +12,8 @@ from gateway.http.live.rules import LiveRules
 from gateway.limits import Limits
 from gateway.observing.broker_traffic import BrokerTraffic
 from gateway.query_limits.limits import QueryLimits
-from gateway.settings import (
-    InvalidSetting,
-    Settings,
-    read_nats,
-    read_networks,
-    read_ports,
-    read_schemes,
-)
+from gateway.setting_texts import read_nats, read_networks, read_ports, read_schemes
+from gateway.settings import InvalidSetting, Settings
 from gateway.trusted import TrustedDocument, read_trusted
 from gateway.validation.problems import Disclosure
 

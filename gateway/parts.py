@@ -41,7 +41,8 @@ from gateway.planner.reader import Reader
 from gateway.rates.buckets import Buckets
 from gateway.rates.shared import SharedBuckets
 from gateway.schema import GatewaySchema, make_schema
-from gateway.settings import InvalidSetting, Settings, read_networks, read_origins
+from gateway.setting_texts import read_networks, read_origins
+from gateway.settings import InvalidSetting, Settings
 from gateway.tasks import end
 
 if TYPE_CHECKING:  # its packages may be missing

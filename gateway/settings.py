@@ -4,110 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gateway.observing import logs
+from gateway.setting_texts import (
+    items_of,
+    one_of,
+    read_address,
+    read_metrics,
+    read_nats,
+    read_networks,
+    read_origins,
+    read_ports,
+    read_schemes,
+)
 
 PREFIX = "GATEWAY_"
 OF_CLIENTS = ("GATEWAY_KEY",)  # what commands that ask a gateway read, and no gateway
-FETCHED_SCHEMES = {"http", "https"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
-_USUAL_PORT = re.compile(r"(?<=^http)(://.*):80$|(?<=^https)(://.*):443$")
 _BOTH_OR_NEITHER = (("s3_access_key", "s3_secret_key"), ("s3_secret_key", "s3_access_key"))
 
 
 class InvalidSetting(ValueError):
     """A variable in the environment that cannot be read; the message names it."""
-
-
-def read_schemes(text: str) -> frozenset[str]:
-    """Return the schemes in a list such as ``http,https``."""
-    schemes = frozenset(_items(text.lower()))
-    if not schemes or not schemes <= FETCHED_SCHEMES:
-        raise ValueError("it has to be http, https, or both with a comma between")
-    return schemes
-
-
-def read_ports(text: str) -> frozenset[int]:
-    """Return the ports in a list such as ``80,443``."""
-    items = _items(text)
-    if not items or not all(each.isdecimal() and 0 < int(each) < 65_536 for each in items):
-        raise ValueError("it has to be ports from 1 to 65535 with commas between")
-    return frozenset(map(int, items))
-
-
-def read_networks(text: str) -> list[IPv4Network | IPv6Network]:
-    """Return the networks in a list such as ``10.1.0.0/16,fd12::/16``."""
-    try:
-        return [ip_network(each) for each in _items(text)]
-    except ValueError as error:
-        raise ValueError(f"it has to be networks with commas between ({error})") from error
-
-
-def read_origins(text: str) -> frozenset[str]:
-    """Return the origins in a list such as ``https://app.example.org,http://localhost:5173``.
-
-    They are as browsers send them: in lower case, without the port that the scheme has anyway.
-    """
-    origins = frozenset(_USUAL_PORT.sub(r"\1\2", each.lower()) for each in _items(text))
-    if origins != {"*"} and not all(_ORIGIN.fullmatch(each) for each in origins):
-        raise ValueError(
-            "it has to be origins with commas between, as in https://app.example.org (scheme, host"
-            " and perhaps port, and no path), or * for every one"
-        )
-    return origins
-
-
-def read_metrics(text: str) -> tuple[str, int] | None:
-    """Return the address in a text such as ``127.0.0.1:9464``, None for ``off`` and ``on``."""
-    if text in ("off", "on"):
-        return None
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise ValueError("it has to be off, on, or an address such as 127.0.0.1:9464")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _items(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
-
-
-def _read_address(text: str) -> None:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("it has to begin with http:// or https://")
-
-
-def read_nats(text: str) -> list[str]:
-    """Return the servers in a list such as ``nats://one:4222,nats://other:4222``."""
-    servers = _items(text)
-    try:
-        urls = [urlsplit(each) for each in servers]
-        is_good = bool(urls) and all(
-            each.scheme in ("nats", "tls") and each.hostname and each.port != 0 for each in urls
-        )
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise ValueError(
-            "it has to be nats://host:port or tls://host:port, with commas between several"
-        )
-    return servers
-
-
-def one_of(*words: str) -> Callable[[str], None]:
-    """Return what reads one of a few words."""
-
-    def read(text: str) -> None:
-        if text not in words:
-            raise ValueError(f"it has to be {', '.join(words[:-1])} or {words[-1]}")
-
-    return read
 
 
 def _setting(
@@ -143,7 +65,7 @@ class Settings:
     public_url: str = _setting(
         "",
         "where clients reach the gateway, for links; empty: the address it listens on",
-        read=_read_address,
+        read=read_address,
     )
     cors_origins: str = _setting(
         "",
@@ -180,11 +102,11 @@ class Settings:
     s3_bucket: str = _setting(
         "", "bucket of S3 that keeps the bytes; empty: the state folder keeps them"
     )
-    s3_endpoint: str = _setting("", "http(s)://… of the S3 server; empty: AWS", read=_read_address)
+    s3_endpoint: str = _setting("", "http(s)://… of the S3 server; empty: AWS", read=read_address)
     s3_public_endpoint: str = _setting(
         "",
         "where clients reach the S3 server, for links; empty: GATEWAY_S3_ENDPOINT",
-        read=_read_address,
+        read=read_address,
     )
     s3_region: str = _setting(
         "", "region of the bucket; empty: what AWS_REGION or its files say, or else us-east-1"
@@ -318,7 +240,7 @@ class Settings:
     def secrets(self) -> list[str]:
         """What must not be logged, wherever it turns up."""
         password = urlsplit(self.database_url).password or ""
-        brokers = [urlsplit(each) for each in _items(self.nats_url)]
+        brokers = [urlsplit(each) for each in items_of(self.nats_url)]
         # Without a password a user's name is a token.
         tokens = [each.password or each.username or "" for each in brokers]
         secrets = (self.s3_secret_key, *map(unquote, (password, *tokens)))

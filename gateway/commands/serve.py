@@ -32,7 +32,8 @@ from gateway.database.watching import watched
 from gateway.http.front import FRONT, FrontRunner
 from gateway.http.metrics import metrics_app
 from gateway.namespaces.first_key import ensure_default
-from gateway.settings import Settings, read_metrics
+from gateway.setting_texts import read_metrics
+from gateway.settings import Settings
 
 if TYPE_CHECKING:  # its packages may be missing
     from gateway.observing.tracing import Tracing

@@ -7,7 +7,8 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from gateway.http.clients import Clients, subject_of
-from gateway.settings import InvalidSetting, Settings, read_networks
+from gateway.setting_texts import read_networks
+from gateway.settings import InvalidSetting, Settings
 
 PROXY, OTHER_PROXY, STRANGER = "10.0.0.1", "10.0.0.2", "203.0.113.9"
 PROXIES = "10.0.0.0/8, fd00::/8"
