@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
-from gateway.errors import InvalidInput, Refused, TooLarge, UserFailure
+from gateway.errors import InvalidInput, TooLarge
+from gateway.wording import kind_of, label
 
 MOST_LEVELS = 100
-MOST_SHOWN, MOST_TOLD, MOST_LISTED = 80, 500, 4096  # characters
-_MOST_READ = 4 * MOST_TOLD
-# With what ends it: a quote, a bracket, a stop.
-_LONG_WORD = re.compile(rf"(\S{{{MOST_SHOWN - 1}}})\S{{20,}}?([^\w\s]{{0,4}})(?!\S)")
-# Nobody mends more at a time, and no input may make us write an answer without measure.
-MOST_FAILURES = 100
 # What orjson carries, and with it every number that the gateway reads or writes.
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
 
@@ -118,81 +112,6 @@ def check_name(value: Any, path: Sequence[str], *, most: int) -> str:
                 path,
             )
     return value
-
-
-def refuse(failures: Sequence[UserFailure]) -> NoReturn:
-    """Raise the failure, or several together; of very many, the first ``MOST_FAILURES``."""
-    raise failures[0] if len(failures) == 1 else Refused(failures[:MOST_FAILURES])
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Return ``target`` as ``patch`` changes it, by RFC 7396; neither is altered.
-
-    Both must have passed ``check_text``, which bounds their depth. What the patch leaves alone is
-    shared with ``target``.
-    """
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged
-
-
-def kind_of(value: Any) -> str:
-    """Return the JSON type of ``value`` for a sentence, as in "an array"."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case dict():
-            return "an object"
-    return f"a {type(value).__name__}"
-
-
-def label(path: Sequence[str]) -> str:
-    """Return the name of what is at ``path`` for a sentence, as in "tags[1]"."""
-    indexes = ""
-    for key in reversed(path):
-        if not key.isdecimal():
-            return shortened(key) + indexes
-        indexes = f"[{key}]" + indexes
-    return f"value{indexes}"
-
-
-def shortened(text: str) -> str:
-    """Return ``text`` as it is, or its start where it is too long for a sentence."""
-    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
-
-
-def readable(message: str) -> str:
-    """Return what a library says of a request, which quotes it whole, at a length to be read.
-
-    Its beginning and its end say what is wrong, and so do those of each word.
-    """
-    if len(message) <= MOST_SHOWN:
-        return message
-    if len(message) > _MOST_READ:  # a search takes time as well
-        message = f"{message[: _MOST_READ // 2]}…{message[-_MOST_READ // 2 :]}"
-    message = _LONG_WORD.sub(r"\1…\2", message)
-    if len(message) > MOST_TOLD:
-        message = f"{message[: MOST_TOLD // 2]} … {message[3 - MOST_TOLD // 2 :]}"
-    return message
-
-
-def listed(words: Sequence[str]) -> tuple[str, ...] | None:
-    """Return ``words`` as a failure's ``allowed``; None where that is too much for an answer."""
-    return tuple(words) if sum(map(len, words)) <= MOST_LISTED else None
 
 
 def _written(value: Any) -> bytes:

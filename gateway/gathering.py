@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import NoReturn
 
-from gateway.checks import refuse
 from gateway.errors import Refused, UserFailure
+
+# Nobody mends more at a time, and no input may make us write an answer without measure.
+MOST_FAILURES = 100
 
 
 class _Below(AbstractContextManager[None]):
@@ -57,3 +61,8 @@ class Gathering:
         """
         if self.failures:
             refuse(self.failures)
+
+
+def refuse(failures: Sequence[UserFailure]) -> NoReturn:
+    """Raise the failure, or several together; of very many, the first ``MOST_FAILURES``."""
+    raise failures[0] if len(failures) == 1 else Refused(failures[:MOST_FAILURES])

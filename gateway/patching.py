@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.checks import check_object, merge_patch
+from gateway.checks import check_object
 from gateway.errors import VersionMismatch
 
 _METADATA = ("metadata",)
@@ -36,3 +36,20 @@ def patched_metadata(before: dict[str, Any], patch: Any, *, most_bytes: int) -> 
         return {}
     check_object(patch, _METADATA, most_bytes=most_bytes)
     return check_object(merge_patch(before, patch), _METADATA, most_bytes=most_bytes)
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return ``target`` as ``patch`` changes it, by RFC 7396; neither is altered.
+
+    Both must have passed ``checks.check_text``, which bounds their depth. What the patch leaves
+    alone is shared with ``target``.
+    """
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged

@@ -6,10 +6,10 @@ import logging
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from gateway.checks import readable
 from gateway.errors import GatewayError, Unexpected
 from gateway.observing import notes
 from gateway.scalars import UnreadableValue
+from gateway.wording import readable
 
 logger = logging.getLogger(__name__)
 

@@ -1,21 +1,11 @@
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
-from gateway.checks import (
-    check_json,
-    check_name,
-    check_object,
-    check_text,
-    label,
-    merge_patch,
-    readable,
-    refuse,
-)
-from gateway.errors import InvalidInput, Refused, TooLarge
+from gateway.checks import check_json, check_name, check_object, check_text
+from gateway.errors import InvalidInput, TooLarge
 
 PATH = ("metadata",)
 
@@ -189,91 +179,3 @@ class TestName:
     def test_refuses_300_characters_with_both_figures(self) -> None:
         with pytest.raises(TooLarge, match="bucketName has 300 characters; the most is 255"):
             check_name("x" * 300, ("bucketName",), most=255)
-
-
-class TestMergePatch:
-    @pytest.mark.parametrize(
-        ("target", "patch", "result"),
-        [  # the table of RFC 7396, appendix A
-            ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-            ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-            ({"a": "b"}, {"a": None}, {}),
-            ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-            ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-            ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-            ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-            ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-            (["a", "b"], ["c", "d"], ["c", "d"]),
-            ({"a": "b"}, ["c"], ["c"]),
-            ({"a": "foo"}, None, None),
-            ({"a": "foo"}, "bar", "bar"),
-            ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-            ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-            ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-        ],
-    )
-    def test_follows_the_table_and_alters_nothing(
-        self, target: Any, patch: Any, result: Any
-    ) -> None:
-        before = copy.deepcopy((target, patch))
-
-        assert merge_patch(target, patch) == result
-        assert (target, patch) == before
-
-    def test_removes_one_key_and_sets_another(self) -> None:
-        stored = {"category": "contracts", "status": "draft", "year": 2024}
-
-        merged = merge_patch(stored, {"year": None, "status": "final"})
-
-        assert merged == {"category": "contracts", "status": "final"}
-
-
-class TestRefuse:
-    def test_raises_a_failure_that_is_alone_as_it_is(self) -> None:
-        failure = TooLarge("too much")
-
-        with pytest.raises(TooLarge) as refusal:
-            refuse([failure])
-
-        assert refusal.value is failure
-
-    def test_tells_the_first_hundred_of_very_many(self) -> None:
-        with pytest.raises(Refused) as refusal:
-            refuse([InvalidInput(str(n)) for n in range(1000)])
-
-        assert [failure.message for failure in refusal.value.failures] == [
-            str(n) for n in range(100)
-        ]
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        (("metadata", "price"), "price"),
-        (("metadata", "tags", "1"), "tags[1]"),
-        (("metadata", "rows", "0", "2"), "rows[0][2]"),
-        (("blobs", "0", "type"), "type"),
-        ((), "value"),
-        (("metadata", "k" * 500), "k" * 79 + "…"),
-    ],
-)
-def test_a_label_is_short_and_names_the_spot(path: tuple[str, ...], name: str) -> None:
-    assert label(path) == name
-
-
-class TestReadable:
-    @pytest.mark.parametrize(
-        ("message", "read"),
-        [
-            ("Cannot query field 'b'.", "Cannot query field 'b'."),
-            ("no " * 166, "no " * 166),
-            (f"found {'a' * 97}.", f"found {'a' * 97}."),
-            (f"found '{'a' * 9000}'.", f"found '{'a' * 78}…'."),
-            (f"{'ä' * 9000} and {'b' * 900}", f"{'ä' * 79}… and {'b' * 79}…"),
-            ("a " + "no " * 9000 + "z", "a " + "no " * 82 + "no … " + "no " * 82 + "z"),
-        ],
-    )
-    def test_says_how_it_begins_and_ends(self, message: str, read: str) -> None:
-        assert readable(message) == read
-        assert readable(read) == read
-        assert len(read) <= 500

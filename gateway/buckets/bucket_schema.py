@@ -20,10 +20,12 @@ from gateway.buckets.schema_fields import (
     written,
 )
 from gateway.buckets.schema_reading import read_properties
-from gateway.checks import MOST_FAILURES, check_object, label, listed, refuse, shortened
+from gateway.checks import check_object
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, Refused, SchemaMismatch, TooLarge, UserFailure
+from gateway.gathering import MOST_FAILURES, refuse
 from gateway.planner.json_paths import written_path
+from gateway.wording import label, listed, shortened
 
 MOST_BYTES = 256 * 1024
 

@@ -8,11 +8,11 @@ from sqlalchemy import BigInteger, bindparam, cast, func, select, update
 
 from gateway.buckets import holding
 from gateway.buckets.tables import BucketRow, BucketTallyRow
-from gateway.checks import shortened
 from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentRow
 from gateway.enums import Status
 from gateway.errors import BadState, Locked, NotFound
+from gateway.wording import shortened
 
 _THIS_ONE = (BucketRow.namespace_id == bindparam("namespace_id"), BucketRow.id == bindparam("id"))
 # NO KEY UPDATE: a full lock would also wait for everyone whose new document names the bucket.

@@ -11,9 +11,9 @@ import orjson
 from jsonschema_rs import Draft202012Validator
 
 from gateway.buckets.schema_fields import Field, written
-from gateway.checks import kind_of, label, listed, shortened
 from gateway.enums import FieldType
 from gateway.errors import TooLarge
+from gateway.wording import kind_of, label, listed, shortened
 
 MOST_BYTES_OF_DEFAULTS = 256 * 1024
 

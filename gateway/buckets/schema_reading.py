@@ -16,9 +16,11 @@ from gateway.buckets.schema_fields import (
     whole_metadata,
     written,
 )
-from gateway.checks import MOST_FAILURES, check_name, kind_of, label, refuse, shortened
+from gateway.checks import check_name
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, TooLarge, UserFailure
+from gateway.gathering import MOST_FAILURES, refuse
+from gateway.wording import kind_of, label, shortened
 
 MOST_PROPERTIES = 1000
 MOST_LEVELS = 20

@@ -12,7 +12,7 @@ from gateway.buckets import holding
 from gateway.buckets.bucket_schema import parse_schema
 from gateway.buckets.tables import BucketRow
 from gateway.buckets.unique_keys import read_unique_key
-from gateway.checks import check_name, check_object, shortened
+from gateway.checks import check_name, check_object
 from gateway.database.ids import new_id
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
@@ -21,6 +21,7 @@ from gateway.errors import AlreadyExists, BadState, InvalidInput, Locked, NotFou
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.patching import check_version, patched_metadata
+from gateway.wording import shortened
 
 MOST_DESCRIPTION_CHARACTERS = 10_000
 # IN_PROGRESS is left out: a bucket is deleted by a mutation of its own.

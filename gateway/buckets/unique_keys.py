@@ -9,7 +9,6 @@ from typing import Any
 
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.schema_fields import SCALAR_TYPES, written
-from gateway.checks import kind_of, label, listed, refuse, shortened
 from gateway.enums import InsertPolicy
 from gateway.errors import (
     BadUserInput,
@@ -19,7 +18,9 @@ from gateway.errors import (
     TooLarge,
     UserFailure,
 )
+from gateway.gathering import refuse
 from gateway.planner.json_paths import parse_path
+from gateway.wording import kind_of, label, listed, shortened
 
 MOST_FIELDS = 16
 # Of the canonical text, so that it fits into an entry of an index (2704 bytes) with two ids.

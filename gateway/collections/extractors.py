@@ -9,11 +9,12 @@ from typing import Any
 
 import rfc8785
 
-from gateway.checks import check_json, check_name, check_object, kind_of
+from gateway.checks import check_json, check_name, check_object
 from gateway.errors import InvalidInput
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects.canonical_json import MOST_INTEGER
+from gateway.wording import kind_of
 
 MOST_PATH_CHARACTERS = 1024
 

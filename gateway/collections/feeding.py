@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, Text, any_, bindparam, insert, select
 
 from gateway.buckets.tables import BucketRow
-from gateway.checks import refuse, shortened
 from gateway.collections.tables import CollectionRow, CollectionSourceRow
 from gateway.database.transaction import Transaction
 from gateway.enums import SourceType, Status
 from gateway.errors import InvalidInput, NotFound, UserFailure
+from gateway.gathering import refuse
+from gateway.wording import shortened
 
 MOST_SOURCES = 1000
 

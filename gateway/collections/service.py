@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from gateway.checks import check_name, check_object, shortened
+from gateway.checks import check_name, check_object
 from gateway.collections import feeding as feeding_rules
 from gateway.collections.extractors import Extractor, check_extractor
 from gateway.collections.feeding import Feeding
@@ -20,6 +20,7 @@ from gateway.errors import AlreadyExists, InvalidInput, NotFound
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.patching import check_version, patched_metadata
+from gateway.wording import shortened
 
 _NAME = ("collectionName",)
 _METADATA = ("metadata",)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.buckets.schema_fields import TYPES_OF_BLOBS, read_type, written
-from gateway.checks import check_name, shortened
+from gateway.checks import check_name
 from gateway.enums import BlobRole, FieldType
 from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.gathering import Gathering
@@ -17,6 +17,7 @@ from gateway.objects.blob_data import BlobContent, check_filename
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
 from gateway.objects.new_blobs import check_one_content
 from gateway.uploads.using import Uploaded
+from gateway.wording import shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,6 @@ from sqlalchemy import (
 )
 
 from gateway.buckets.tables import BucketRow
-from gateway.checks import shortened
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import prefix_of
 from gateway.database.transaction import Transaction
@@ -26,6 +25,7 @@ from gateway.documents.standing import in_standing_bucket
 from gateway.documents.tables import DocumentRow
 from gateway.errors import InvalidInput, NotFound, UserFailure
 from gateway.objects.tables import BlobRow, ObjectRow
+from gateway.wording import shortened
 
 _NOUNS = {
     "bkt": "bucket",

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement
 
 from gateway.buckets.tables import BucketRow
-from gateway.checks import refuse
 from gateway.collections.extractors import config_hash, extractor_id
 from gateway.collections.tables import CollectionRow
 from gateway.database.transaction import Transaction
@@ -33,7 +32,7 @@ from gateway.documents.source_blobs import SourceBlob
 from gateway.documents.standing import in_standing_bucket
 from gateway.documents.tables import DocumentRow
 from gateway.errors import Refused, UserFailure
-from gateway.gathering import Gathering
+from gateway.gathering import Gathering, refuse
 from gateway.objects.tables import BlobRow, ObjectRow
 
 _NAMESPACE_ID: BindParameter[str] = bindparam("namespace_id")

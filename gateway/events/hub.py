@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError
 
-from gateway.checks import shortened
 from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import Permission
@@ -30,6 +29,7 @@ from gateway.events.tailer import Tailer
 from gateway.events.topics import Topic
 from gateway.planner.executor import PlanExecutor
 from gateway.tasks import end
+from gateway.wording import shortened
 
 if TYPE_CHECKING:  # its package may be missing
     from gateway.events.broker.nats import Broker

@@ -9,10 +9,10 @@ import orjson
 from aiohttp import web
 from aiohttp.hdrs import CONTENT_ENCODING, CONTENT_TYPE
 
-from gateway.checks import kind_of, listed, shortened
 from gateway.http import strict_json
 from gateway.http.answers import Refused
 from gateway.http.media_types import TAKEN, is_json
+from gateway.wording import kind_of, listed, shortened
 
 _KINDS: Mapping[str, type[str] | type[dict[str, Any]]] = {
     "query": str,

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.checks import check_name, shortened
+from gateway.checks import check_name
 from gateway.database.ids import new_id, prefix_of
 from gateway.database.transaction import Transaction
 from gateway.enums import KeyStatus, Permission
@@ -32,6 +32,7 @@ from gateway.namespaces.key_secrets import digest, new_secret, prefix
 from gateway.namespaces.key_status import status_of
 from gateway.namespaces.service import Reach, get_namespace_ids
 from gateway.namespaces.tables import ApiKeyRow
+from gateway.wording import shortened
 
 MOST_NAMESPACES = 1000
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from asyncpg import Record
 from sqlalchemy import ARRAY, Text, any_, bindparam, insert, or_, select
 
-from gateway.checks import check_name, check_text, refuse, shortened
+from gateway.checks import check_name, check_text
 from gateway.database.ids import new_id
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
@@ -20,9 +20,11 @@ from gateway.errors import (
     TooLarge,
     UserFailure,
 )
+from gateway.gathering import refuse
 from gateway.namespaces import audit
 from gateway.namespaces.audit import Action, Actor
 from gateway.namespaces.tables import NamespaceRow
+from gateway.wording import shortened
 
 MOST_NAME_CHARACTERS = 255
 MOST_DESCRIPTION_CHARACTERS = 10_000

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from gateway.checks import check_json, check_name, check_text, kind_of
+from gateway.checks import check_json, check_name, check_text
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.objects.canonical_json import canonical_json
 from gateway.objects.inline_bytes import DataUri, decode_base64, decode_data_uri, is_data_uri
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
+from gateway.wording import kind_of
 
 MOST_FILENAME_CHARACTERS = 255
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, Text, any_, bindparam, delete, select, union
 
 from gateway.buckets import holding
-from gateway.checks import shortened
 from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow, DocumentRow
 from gateway.errors import NotFound
 from gateway.objects.tables import BlobRow, ObjectRow
+from gateway.wording import shortened
 
 _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
 _IDS = bindparam("ids", type_=ARRAY(Text))

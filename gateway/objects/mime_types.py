@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.checks import kind_of
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, TooLarge
+from gateway.wording import kind_of
 
 UNKNOWN = "application/octet-stream"
 MOST_CHARACTERS = 255

@@ -11,12 +11,12 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, func, select
 
 from gateway.blobs.store import BlobStore
 from gateway.buckets.bucket_schema import BucketSchema
-from gateway.checks import check_object, refuse
+from gateway.checks import check_object
 from gateway.database.ids import new_id
 from gateway.database.transaction import Transaction
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, UserFailure
-from gateway.gathering import Gathering
+from gateway.gathering import Gathering, refuse
 from gateway.limits import Limits
 from gateway.objects import blob_data, contents
 from gateway.objects.blob_data import BlobContent

@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, func, or_, select, update
 from gateway.buckets import holding
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.unique_keys import UniqueKey
-from gateway.checks import shortened
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.errors import AlreadyExists, NotFound
@@ -19,6 +18,7 @@ from gateway.limits import Limits
 from gateway.objects.key_prefixes import check_key_prefix
 from gateway.objects.tables import BlobRow, ObjectRow
 from gateway.patching import check_version, patched_metadata
+from gateway.wording import shortened
 
 _THIS_ONE = (ObjectRow.namespace_id == bindparam("namespace_id"), ObjectRow.id == bindparam("id"))
 _FIND_BUCKET_ID = select(ObjectRow.bucket_id).where(*_THIS_ONE)

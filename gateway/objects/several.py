@@ -16,17 +16,18 @@ from gateway.buckets import holding
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.holding import HeldBucket
 from gateway.buckets.unique_keys import UniqueKey
-from gateway.checks import refuse, shortened
 from gateway.database.ids import new_id
 from gateway.database.transaction import Transaction
 from gateway.enums import InsertPolicy
 from gateway.errors import NotFound, Overtaken, Refused, UserFailure
+from gateway.gathering import refuse
 from gateway.limits import Limits
 from gateway.objects import new_blobs, new_objects, object_rows
 from gateway.objects.drafts import Draft, Holders
 from gateway.objects.new_objects import GivenObject, NewObject
 from gateway.objects.patching import taken
 from gateway.threads import off_loop
+from gateway.wording import shortened
 
 
 class Kept(NamedTuple):

@@ -13,7 +13,6 @@ from graphql import (
     OperationType,
 )
 
-from gateway.checks import shortened
 from gateway.errors import BadUserInput
 from gateway.observing import notes
 from gateway.planner.caching import LeastUsedCache
@@ -27,6 +26,7 @@ from gateway.query_limits.limits import DEFAULTS, QueryLimits
 from gateway.query_limits.measuring import excess
 from gateway.query_limits.parsing import parse_within
 from gateway.validation.problems import DEFAULT_DISCLOSURE, Disclosure, problems
+from gateway.wording import shortened
 
 
 class _Checks(NamedTuple):

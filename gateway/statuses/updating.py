@@ -25,7 +25,6 @@ from sqlalchemy import (
 
 from gateway.buckets import holding
 from gateway.buckets.holding import HeldBucket
-from gateway.checks import shortened
 from gateway.database.arrays import arrays, columns_of, rows_of
 from gateway.database.ids import prefix_of
 from gateway.database.transaction import Transaction
@@ -36,6 +35,7 @@ from gateway.gathering import Gathering
 from gateway.objects.tables import ObjectRow
 from gateway.patching import check_version
 from gateway.status import AT_REST, TRANSITIONS
+from gateway.wording import shortened
 
 MOST_ERROR_CHARACTERS = 10_000
 

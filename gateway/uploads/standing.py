@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
 
-from gateway.checks import shortened
 from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, NotFound
 from gateway.uploads.tables import UploadRow
+from gateway.wording import shortened
 
 # For how long a confirmed upload can be used; no target works longer than that.
 USABLE_S = 24 * 3600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.checks import MOST_TOLD
+from gateway.wording import MOST_TOLD
 
 from .conftest import Served
 

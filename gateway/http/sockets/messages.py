@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from gateway.checks import kind_of
 from gateway.http import strict_json
 from gateway.http.requests import Asked
+from gateway.wording import kind_of
 
 # It is in every message about the operation; UUIDs have 36.
 MOST_ID_CHARACTERS = 255
