@@ -12,20 +12,18 @@ from sqlalchemy import Double, bindparam, func, literal_column, update
 
 from gateway import deadline
 from gateway.blobs import measure
-from gateway.blobs.store import BlobStore, Digest, NoBytes, Part, new_key
+from gateway.blobs.store import BlobStore, Digest, NoBytes, new_key
 from gateway.database.pool import Database
 from gateway.database.transaction import Transaction
 from gateway.enums import Status
 from gateway.errors import BadState, ChecksumMismatch, InvalidInput, Refused, UserFailure
-from gateway.gathering import Gathering
 from gateway.objects import contents
-from gateway.uploads import standing
-from gateway.uploads.parts import part_sizes
+from gateway.uploads import joining, standing
+from gateway.uploads.joining import GivenPart
 from gateway.uploads.standing import THIS_ONE, USABLE_S, Upload
 from gateway.uploads.tables import UploadRow
 
 _PATH = ("uploadId",)
-_MOST_NAMED = 10
 
 _CHANGED = {"version": UploadRow.version + 1, "updated_at": func.now()}
 _COMPLETE = (
@@ -51,13 +49,6 @@ _FAIL = (
 # In one gateway, those who confirm one upload take turns: the first looks at the bytes, and the
 # others find that it has. With several gateways two may look; the row decides between them.
 _turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-
-
-class GivenPart(NamedTuple):
-    """A part as its sender knows it; with or without quotes around the ETag."""
-
-    number: int
-    etag: str
 
 
 class _Found(NamedTuple):
@@ -146,8 +137,8 @@ async def _find_bytes(
 ) -> _Found:
     key = upload.own_key
     if upload.parts_id is not None:
-        await _join(store, upload, upload.parts_id, parts)
         with _nothing_came("the parts are gone; create another upload"):
+            await joining.join(store, upload, upload.parts_id, parts)
             return _Found(key, await measure.digest(store, key))
     if parts:
         raise InvalidInput("this upload is one PUT and has no parts; leave them out", ("parts",))
@@ -170,65 +161,6 @@ def _nothing_came(message: str) -> Iterator[None]:
         yield
     except NoBytes as error:
         raise BadState(message, _PATH) from error
-
-
-async def _join(
-    store: BlobStore, upload: Upload, parts_id: str, given: Sequence[GivenPart] | None
-) -> None:
-    """Join the parts, unless it was done by somebody who could not finish."""
-    key = upload.own_key
-    try:
-        come = {part.number: part for part in await store.parts(key, parts_id)}
-    except NoBytes:
-        come = {}
-    sizes = part_sizes(upload.size_bytes, upload.part_size_bytes or upload.size_bytes)
-    missing = [number for number in range(1, len(sizes) + 1) if number not in come]
-    if missing and await store.size(key) is not None:
-        return
-    if given is not None:
-        _check_given(given, come, len(sizes))
-    if missing:
-        raise BadState(f"{_named(missing)} not come yet: PUT what is missing first", _PATH)
-    try:
-        await store.join_parts(key, parts_id, [come[number] for number in sorted(come)])
-    except NoBytes as error:
-        raise BadState("the parts are gone; create another upload", _PATH) from error
-
-
-def _check_given(given: Sequence[GivenPart], come: dict[int, Part], count: int) -> None:
-    """Refuse parts that are not those which came.
-
-    Raises:
-        InvalidInput, Refused: Some are wrong or missing.
-    """
-    gathering = Gathering()
-    for index, part in enumerate(given):
-        with gathering.below("parts", str(index)):
-            if not 1 <= part.number <= count:
-                raise InvalidInput(
-                    f"the number is {part.number}; this upload has parts 1 to {count}", ("number",)
-                )
-            here = come.get(part.number)
-            if here is None:
-                raise InvalidInput(f"part {part.number} has not come; PUT it first", ("number",))
-            if here.etag.strip('"') != part.etag.strip('"'):
-                raise InvalidInput(
-                    f"of part {part.number} the store has another version; PUT it again, or leave"
-                    " parts out to take what is there",
-                    ("etag",),
-                )
-    with gathering.below("parts"):
-        if left_out := sorted(set(range(1, count + 1)) - {part.number for part in given}):
-            raise InvalidInput(f"{_named(left_out)} been left out; name every part, or none")
-    gathering.end()
-
-
-def _named(numbers: Sequence[int]) -> str:
-    named = ", ".join(map(str, numbers[:_MOST_NAMED]))
-    if len(numbers) == 1:
-        return f"part {named} has"
-    more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
-    return f"parts {named}{more} have"
 
 
 def _fault(upload: Upload, digest: Digest) -> ChecksumMismatch | None:

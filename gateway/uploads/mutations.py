@@ -11,9 +11,9 @@ from gateway.enums import Permission
 from gateway.mutation import mutation
 from gateway.planner.rows import row
 from gateway.uploads import confirming, creating, ending
-from gateway.uploads.confirming import GivenPart
 from gateway.uploads.creating import GivenUpload
 from gateway.uploads.inputs import ConfirmUploadInput, CreateUploadInput
+from gateway.uploads.joining import GivenPart
 from gateway.uploads.types import UploadPayload
 
 UploadId = Annotated[strawberry.ID, strawberry.argument(description="The upload's id.")]
