@@ -20,7 +20,6 @@ from gateway.errors import InvalidInput
 MAX_PUT_BYTES = 5 * 1024**3  # by one signed PUT, or as one part
 MIN_PART_BYTES = 5 * 1024**2  # the last part may be smaller
 MAX_PARTS = 10_000
-MAX_BYTES = 5 * 1024**4
 
 _TOKEN_BYTES = 16  # so many that no two keys are ever the same
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import (
@@ -24,7 +24,6 @@ from graphql.pyutils import Path
 from graphql.type import GraphQLNonNull
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.caller import Caller
 from gateway.errors import BadUserInput
 from gateway.observing import notes
 from gateway.planner.along import parts_of
@@ -33,7 +32,6 @@ from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.gathered import Gathered
 from gateway.planner.places import Place, place_of
 from gateway.planner.plan import PlanCache, ReadPlan, finish
-from gateway.planner.reader import Reader
 from gateway.planner.rows import Rows
 from gateway.planner.selection import Arguments, Selector, variables_shape
 from gateway.planner.sources import AnyNode
@@ -56,13 +54,6 @@ class _Place(NamedTuple):
 
     parent_type: GraphQLObjectType
     field_name: str
-
-
-class ReadContext(Protocol):
-    """What the planner needs of a request's context."""
-
-    caller: Caller
-    reader: Reader
 
 
 class PlanExecutor(StrawberryGraphQLCoreExecutionContext):

@@ -141,19 +141,6 @@ async def test_a_key_that_expires_ends_its_sockets(
             assert await connection.fetchval("SELECT now() >= $1::timestamptz", at)
 
 
-async def test_an_event_may_tell_of_a_revoked_key(serving: Serving, told: Told) -> None:
-    async with serving(Settings(), follows=told, live_rules=SELDOM) as served:
-        key_id, headers = await create_key(served)
-        async with (
-            opened(served, told, headers) as ws,
-            opened(served, told, served.headers) as other,
-        ):
-            served.connections.revoked(key_id)
-
-            assert await closing(ws) == ENDED
-            assert await is_served(other)
-
-
 # clients that are gone
 
 

@@ -51,7 +51,7 @@ async def answer(
     digest = secret_digest_in(request.headers.get(AUTHORIZATION))
     stream = EventStream(request, parts)
     connections = parts.connections
-    use = connections.admit(stream, context.caller.key_id, digest)
+    use = connections.admit(stream, digest)
     try:
         use.begin_subscription()
         try:

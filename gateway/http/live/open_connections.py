@@ -32,10 +32,9 @@ class OpenConnection(Protocol):
 class KeyUse:
     """What is held open with one secret of an API key."""
 
-    __slots__ = ("_most_subscriptions", "connections", "key_id", "subscriptions")
+    __slots__ = ("_most_subscriptions", "connections", "subscriptions")
 
-    def __init__(self, key_id: str, most_subscriptions: int) -> None:
-        self.key_id = key_id
+    def __init__(self, most_subscriptions: int) -> None:
         self.connections: set[OpenConnection] = set()
         self.subscriptions = 0
         self._most_subscriptions = most_subscriptions
@@ -89,7 +88,7 @@ class OpenConnections:
         if self._ticker is None:
             self._ticker = loop.call_later(min(TICK_S, self._rules.beat_s), self._tick)
 
-    def admit(self, connection: OpenConnection, key_id: str, secret_digest: bytes) -> KeyUse:
+    def admit(self, connection: OpenConnection, secret_digest: bytes) -> KeyUse:
         """Note whose connection it is.
 
         Raises:
@@ -97,7 +96,7 @@ class OpenConnections:
         """
         use = self._uses.get(secret_digest)
         if use is None:
-            use = KeyUse(key_id, self._rules.subscriptions_per_key)
+            use = KeyUse(self._rules.subscriptions_per_key)
             self._uses[secret_digest] = use
         most = self._rules.connections_per_key
         if len(use.connections) >= most:
@@ -136,12 +135,6 @@ class OpenConnections:
         use = self._uses.get(secret_digest)
         for each in list(use.connections) if use else ():
             each.close(KEY_ENDED)
-
-    def revoked(self, key_id: str) -> None:
-        """Close all that were opened with a key."""
-        for secret_digest, use in list(self._uses.items()):
-            if use.key_id == key_id:
-                self.end(secret_digest)
 
     async def drain(self, window_s: float) -> None:
         """Close all, spread over a window; answers that are under way are waited for as long."""

@@ -181,7 +181,7 @@ class Connection:
             caller = await self.parts.door.admit_socket(self._address, message.payload)
             reports_cost = cost.is_asked_for((message.payload or {}).get(cost.HEADER))
             self._secret_digest = secret_digest_in(authorization_in(message.payload))
-            use = self.parts.connections.admit(self, caller.key_id, self._secret_digest)
+            use = self.parts.connections.admit(self, self._secret_digest)
         except (Unavailable, LimitExceeded) as failure:
             self.close(try_later(failure.message))
         except RequestFailure as failure:
