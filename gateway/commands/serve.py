@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 import uvloop
@@ -23,25 +21,21 @@ from aiohttp import web
 from gateway import demo
 from gateway.app import MAKE_CONTEXT, METRICS, SCHEMA, make_app
 from gateway.commands import announcing, log_lines
+from gateway.commands.listening import accepting, listen
 from gateway.commands.storing import open_blobs
 from gateway.commands.tables import prepare_tables
+from gateway.commands.traces import open_traces
 from gateway.database.embedded.server import EmbeddedPostgres, open_postgres
 from gateway.database.pool import Database, open_database
 from gateway.database.state import CannotStart, StateFolder, open_state
 from gateway.database.watching import watched
-from gateway.http.front import FRONT, FrontRunner
 from gateway.http.metrics import metrics_app
 from gateway.namespaces.first_key import ensure_default
 from gateway.setting_texts import read_metrics
 from gateway.settings import Settings
 
-if TYPE_CHECKING:  # its packages may be missing
-    from gateway.observing.tracing import Tracing
-
 logger = logging.getLogger(__name__)
 
-DRAIN_S = 20.0
-TRACES_TO = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -92,9 +86,9 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
         signal.signal(number, _leave)
     log_lines.set_up(settings)
     options = Options(host, port, ready_file, demo)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     metrics_at = read_metrics(settings.metrics)
-    metrics = _listen(*metrics_at, other="GATEWAY_METRICS names another") if metrics_at else None
+    metrics = listen(*metrics_at, other="GATEWAY_METRICS names another") if metrics_at else None
     with listening, metrics or nullcontext(), open_state(state) as folder:
         if ready_file is not None:
             announcing.clear(ready_file)
@@ -108,23 +102,6 @@ def serve(host: str, port: int, state: Path, ready_file: Path | None, demo: bool
 def _leave(*_: object) -> NoReturn:
     """End in order, before there is an event loop that takes the signal."""
     sys.exit(0)
-
-
-def _listen(
-    host: str, port: int, *, other: str = "--port 0 takes one that is free"
-) -> socket.socket:
-    """Take the port at once, so that a port in use is told before anything is started."""
-    try:
-        return socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-            backlog=1024,
-            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-        )
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]
-        way_out = f"; {other}" if error.errno == errno.EADDRINUSE else ""
-        raise CannotStart(f"cannot listen on {host} port {port}: {reason}{way_out}") from error
 
 
 def _run_loop(serving: Coroutine[Any, Any, None]) -> None:
@@ -170,11 +147,11 @@ async def _run(
         blobs = await stack.enter_async_context(
             open_blobs(settings, folder, public_url=settings.public_url or address)
         )
-        tracing = stack.enter_context(_traces())
+        tracing = stack.enter_context(open_traces())
         app = make_app(settings=settings, database=database, blobs=blobs, tracing=tracing)
         if metrics is not None:  # to the end
-            await stack.enter_async_context(_serving(metrics_app(app[METRICS]), metrics))
-        await stack.enter_async_context(_serving(app, listening))
+            await stack.enter_async_context(accepting(metrics_app(app[METRICS]), metrics))
+        await stack.enter_async_context(accepting(app, listening))
         # What set-up made lives as long as the process; collecting garbage need not look at it
         # again and again (creating objects: 168 ms at the 99th percentile before, 44 after).
         gc.collect()
@@ -221,32 +198,6 @@ async def _database(settings: Settings, url: str) -> AsyncIterator[Database]:
         yield database
 
 
-@contextmanager
-def _traces(environment: Mapping[str, str] = os.environ) -> Iterator[Tracing | None]:
-    """Give what makes traces if OpenTelemetry's own variables ask for them.
-
-    Raises:
-        CannotStart: Its packages are missing.
-    """
-    asking = [each for each in TRACES_TO if environment.get(each)]
-    is_off = (
-        environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-        or environment.get("OTEL_TRACES_EXPORTER") == "none"
-    )
-    if not asking or is_off:
-        yield None
-        return
-    try:
-        from gateway.observing.tracing import open_tracing
-    except ImportError as error:
-        raise CannotStart(
-            f"{asking[0]} asks for traces, and {error.name} is missing;"
-            " pip install 'lineage-gateway[otel]'"
-        ) from error
-    with open_tracing(environment) as tracing:
-        yield tracing
-
-
 async def _warn_of_superuser(database: Database) -> None:
     async with database.connection() as connection:
         unbound = await connection.fetchval(
@@ -257,19 +208,6 @@ async def _warn_of_superuser(database: Database) -> None:
             "the database role is a superuser or bypasses row level security, which is the second"
             " lock between namespaces; connect as an ordinary role that owns the tables"
         )
-
-
-@asynccontextmanager
-async def _serving(app: web.Application, listening: socket.socket) -> AsyncIterator[None]:
-    """Accept requests; at the end let those that run finish."""
-    kind = FrontRunner if FRONT in app else web.AppRunner
-    runner = kind(app, access_log=None, shutdown_timeout=DRAIN_S)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, listening).start()
-        yield
-    finally:
-        await runner.cleanup()
 
 
 async def _fill(app: web.Application, database: Database) -> None:

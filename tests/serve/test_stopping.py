@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 from aiohttp import WSMsgType
 
-from gateway.commands.serve import DRAIN_S
+from gateway.commands.listening import DRAIN_S
 from gateway.database.embedded.address import running_url
 from tests.operations import CREATE_BUCKET, CREATE_OBJECT, READ_OBJECT
 from tests.serve.gateways import (
