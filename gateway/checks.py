@@ -13,6 +13,7 @@ from gateway.errors import InvalidInput, TooLarge
 from gateway.wording import kind_of, label
 
 MOST_LEVELS = 100
+MOST_DESCRIPTION_CHARACTERS = 10_000
 # What orjson carries, and with it every number that the gateway reads or writes.
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
 
@@ -112,6 +113,22 @@ def check_name(value: Any, path: Sequence[str], *, most: int) -> str:
                 path,
             )
     return value
+
+
+def check_description(text: str | None) -> None:
+    """Refuse a description that is no text to be kept, or too long; None is none.
+
+    Raises:
+        InvalidInput: As ``check_text``.
+        TooLarge: Over ``MOST_DESCRIPTION_CHARACTERS``.
+    """
+    path = ("description",)
+    if text is None:
+        return
+    check_text(text, path)
+    if len(text) > MOST_DESCRIPTION_CHARACTERS:
+        most = MOST_DESCRIPTION_CHARACTERS
+        raise TooLarge(f"description has {len(text)} characters; the most is {most}", path)
 
 
 def _written(value: Any) -> bytes:

@@ -8,7 +8,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
-from gateway.buckets import deleting, service
+from gateway.buckets import creating, deleting, patching
 from gateway.buckets.inputs import CreateBucketInput, PatchBucketInput
 from gateway.buckets.types import BucketPayload
 from gateway.enums import Permission
@@ -28,7 +28,7 @@ class BucketMutations:
         context = info.context
         key = input.unique_key
         async with context.transaction() as tx:
-            bucket_id = await service.create_bucket(
+            bucket_id = await creating.create_bucket(
                 tx,
                 context.limits,
                 bucket_name=input.bucket_name,
@@ -61,7 +61,7 @@ class BucketMutations:
             "status": input.status,
         }
         async with context.transaction() as tx:
-            await service.patch_bucket(
+            await patching.patch_bucket(
                 tx,
                 context.limits,
                 id=input.id,

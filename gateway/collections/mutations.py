@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
-from gateway.collections import service
+from gateway.collections import creating, patching
 from gateway.collections.extractors import Extractor
 from gateway.collections.feeding import Feeding
 from gateway.collections.inputs import (
@@ -56,7 +56,7 @@ class CollectionMutations:
         ],
     ) -> CollectionPayload:
         async with info.context.transaction() as tx:
-            collection_id = await service.create_collection(
+            collection_id = await creating.create_collection(
                 tx,
                 info.context.limits,
                 name=input.collection_name,
@@ -86,7 +86,7 @@ class CollectionMutations:
             "metadata": input.metadata,
         }
         async with info.context.transaction() as tx:
-            await service.patch_collection(
+            await patching.patch_collection(
                 tx,
                 info.context.limits,
                 id=input.id,

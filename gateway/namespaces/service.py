@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from asyncpg import Record
 from sqlalchemy import ARRAY, Text, any_, bindparam, insert, or_, select
 
-from gateway.checks import check_name, check_text
+from gateway.checks import check_description, check_name
 from gateway.database.ids import new_id
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
@@ -17,7 +17,6 @@ from gateway.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
-    TooLarge,
     UserFailure,
 )
 from gateway.gathering import refuse
@@ -27,7 +26,6 @@ from gateway.namespaces.tables import NamespaceRow
 from gateway.wording import shortened
 
 MOST_NAME_CHARACTERS = 255
-MOST_DESCRIPTION_CHARACTERS = 10_000
 
 # A name travels in a header, and stands wherever an id may stand.
 _REFERENCE = re.compile(rf"[A-Za-z0-9._-]{{1,{MOST_NAME_CHARACTERS}}}")
@@ -73,7 +71,7 @@ async def create_namespace(
     if reach is not None:
         raise Forbidden("this needs a key that may be used in every namespace")
     _check_namespace_name(name)
-    _check_description(description)
+    check_description(description)
     namespace_id = new_id("ns")
     taken = AlreadyExists(f"a namespace is called {name!r} already", ("namespaceName",))
     with on_violation(uq_namespaces_namespace_name=taken):
@@ -127,16 +125,3 @@ def _check_namespace_name(name: str) -> None:
         )
     if name.startswith("ns_"):
         raise InvalidInput("namespaceName begins as an id does; leave out the ns_", path)
-
-
-def _check_description(description: str | None) -> None:
-    path = ("description",)
-    if description is None:
-        return
-    check_text(description, path)
-    if len(description) > MOST_DESCRIPTION_CHARACTERS:
-        raise TooLarge(
-            f"description has {len(description)} characters;"
-            f" the most is {MOST_DESCRIPTION_CHARACTERS}",
-            path,
-        )

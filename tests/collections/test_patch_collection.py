@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, update
 
-from gateway.collections import service
+from gateway.collections import patching
 from gateway.collections.tables import CollectionRow
 from gateway.database.ids import new_id
 from gateway.enums import Permission
@@ -174,7 +174,7 @@ async def test_documents_come_in_while_a_patch_is_on_its_way(
     client: Client, collection_id: str
 ) -> None:
     async with client.database.transaction(client.namespace_id) as tx:
-        await service.patch_collection(
+        await patching.patch_collection(
             tx, client.limits, id=collection_id, changes={"enabled": False}
         )
 

@@ -99,7 +99,7 @@ async def test_of_a_nested_read_is_told_once(
     assert tracebacks(caplog) == [HIDDEN]
 
 
-@pytest.mark.parametrize("place", ["buckets.service.create_bucket", "mutation.has_harmless_text"])
+@pytest.mark.parametrize("place", ["buckets.creating.create_bucket", "mutation.has_harmless_text"])
 async def test_of_a_mutation(
     served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:

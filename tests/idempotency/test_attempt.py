@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.buckets import service
+from gateway.buckets import creating
 from gateway.buckets.types import BucketPayload
 from gateway.errors import InvalidInput
 from gateway.idempotency.answers import Replayed
@@ -26,7 +26,7 @@ def new_attempt(client: Client) -> Attempt:
 async def make_bucket(attempt: Attempt, name: str) -> str:
     """Make a bucket, in a transaction of its own."""
     async with attempt.transaction() as tx:
-        return await service.create_bucket(
+        return await creating.create_bucket(
             tx,
             Limits(),
             bucket_name=name,

@@ -16,7 +16,7 @@ LIST = next(each for each in SOME if each.name == "a list has other namespaces' 
 BY_ID = next(each for each in SOME if each.name == "an id finds another namespace's row")
 PATCH = Fault(
     "a patch changes the bucket of any namespace",
-    "gateway.buckets.service",
+    "gateway.buckets.patching",
     {".where(*_THIS_ONE, or_(": ".where(_THIS_ONE[1], or_("},
     "_CHANGE",
 )

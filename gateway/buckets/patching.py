@@ -1,55 +1,28 @@
-"""The rules of buckets: creating and patching."""
+"""Patching buckets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 
-from gateway.buckets import holding
-from gateway.buckets.bucket_schema import parse_schema
+from gateway.buckets import holding, names
 from gateway.buckets.tables import BucketRow
-from gateway.buckets.unique_keys import read_unique_key
-from gateway.checks import check_name, check_object
-from gateway.database.ids import new_id
+from gateway.checks import check_description, check_name
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
-from gateway.enums import InsertPolicy, Status
-from gateway.errors import AlreadyExists, BadState, InvalidInput, Locked, NotFound, TooLarge
+from gateway.enums import Status
+from gateway.errors import BadState, InvalidInput, Locked, NotFound
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.patching import check_version, patched_metadata
 from gateway.wording import shortened
 
-MOST_DESCRIPTION_CHARACTERS = 10_000
 # IN_PROGRESS is left out: a bucket is deleted by a mutation of its own.
 STATUSES_TO_CHOOSE = (Status.ACTIVE, Status.ARCHIVED, Status.SUSPENDED)
 
 _THIS_ONE = (BucketRow.namespace_id == bindparam("namespace_id"), BucketRow.id == bindparam("id"))
-
-_ADD = (
-    insert(BucketRow)
-    .values(
-        namespace_id=bindparam("namespace_id"),
-        id=bindparam("id"),
-        bucket_name=bindparam("bucket_name"),
-        description=bindparam("description"),
-        bucket_schema=bindparam("bucket_schema"),
-        metadata_=bindparam("metadata"),
-        unique_key_fields=bindparam("unique_key_fields"),
-        unique_key_policy=bindparam("unique_key_policy"),
-    )
-    .on_conflict_do_nothing()  # an error would end the transaction, and hide who has the name
-    .returning(BucketRow.id)
-)
-_FIND_NAMED = select(BucketRow.id).where(
-    BucketRow.namespace_id == bindparam("namespace_id"),
-    BucketRow.bucket_name == bindparam("bucket_name"),
-    BucketRow.status != Status.IN_PROGRESS,
-)
-
 _PATCHED = (
     BucketRow.bucket_name,
     BucketRow.description,
@@ -66,59 +39,6 @@ _CHANGE = (
     # A patch that changes nothing leaves the version alone.
     .where(*_THIS_ONE, or_(*(column.is_distinct_from(new) for column, new in _NEW.items())))
 )
-
-
-async def create_bucket(
-    tx: Transaction,
-    limits: Limits,
-    *,
-    bucket_name: str,
-    bucket_schema: Any,
-    description: str | None = None,
-    metadata: Any = None,
-    unique_key_fields: Sequence[str] | None = None,
-    unique_key_policy: InsertPolicy | None = None,
-) -> str:
-    """Make an empty bucket; return its id.
-
-    Args:
-        unique_key_fields: Paths of scalars in the metadata; None: it gets no unique key.
-
-    Raises:
-        InvalidInput, TooLarge: A value that cannot be kept, or a schema that is none.
-        Refused: Several of these.
-        AlreadyExists: The name is taken.
-    """
-    gathering = Gathering()
-    with gathering.below():
-        check_name(bucket_name, ("bucketName",), most=limits.name_characters)
-    with gathering.below():
-        schema = parse_schema(bucket_schema, ("bucketSchema",))
-        if unique_key_fields is not None:
-            with gathering.below("uniqueKey"):
-                read_unique_key(unique_key_fields, unique_key_policy, schema)
-    with gathering.below():
-        _check_description(description)
-    if metadata is None:
-        metadata = {}
-    with gathering.below():
-        check_object(metadata, ("metadata",), most_bytes=limits.metadata_bytes)
-    gathering.end()
-
-    id: str | None = await tx.value(
-        _ADD,
-        namespace_id=tx.namespace_id,
-        id=new_id("bkt"),
-        bucket_name=bucket_name,
-        description=description,
-        bucket_schema=bucket_schema,
-        metadata=metadata,
-        unique_key_fields=unique_key_fields,
-        unique_key_policy=unique_key_policy,
-    )
-    if id is None:
-        raise _taken(bucket_name, await _find_named(tx, bucket_name))
-    return id
 
 
 async def patch_bucket(
@@ -163,10 +83,10 @@ async def patch_bucket(
 
     new = _patched(dict(row), changes, limits)
     name = new["bucket_name"]
-    if name != row["bucket_name"] and (existing_id := await _find_named(tx, name)):
-        raise _taken(name, existing_id)
+    if name != row["bucket_name"] and (existing_id := await names.find_named(tx, name)):
+        raise names.taken(name, existing_id)
     with on_violation(
-        uq_buckets_namespace_id_bucket_name=_taken(name, None),
+        uq_buckets_namespace_id_bucket_name=names.taken(name, None),
         ck_buckets_status_move=BadState(
             f"the bucket is {row['status']} and cannot become {new['status']}", ("status",)
         ),
@@ -187,7 +107,7 @@ def _patched(row: Mapping[str, Any], changes: Mapping[str, Any], limits: Limits)
     with gathering.below():
         check_name(new["bucket_name"], ("bucketName",), most=limits.name_characters)
     with gathering.below():
-        _check_description(new["description"])
+        check_description(new["description"])
     with gathering.below():
         if "metadata" in changes:
             new["metadata"] = patched_metadata(
@@ -206,28 +126,3 @@ def _patched(row: Mapping[str, Any], changes: Mapping[str, Any], limits: Limits)
             )
     gathering.end()
     return new
-
-
-def _check_description(description: str | None) -> None:
-    if description is not None and len(description) > MOST_DESCRIPTION_CHARACTERS:
-        raise TooLarge(
-            f"description has {len(description)} characters;"
-            f" the most is {MOST_DESCRIPTION_CHARACTERS}",
-            ("description",),
-        )
-
-
-async def _find_named(tx: Transaction, bucket_name: str) -> str | None:
-    """Return the id of the bucket that has the name."""
-    id: str | None = await tx.value(
-        _FIND_NAMED, namespace_id=tx.namespace_id, bucket_name=bucket_name
-    )
-    return id
-
-
-def _taken(bucket_name: str, existing_id: str | None) -> AlreadyExists:
-    return AlreadyExists(
-        f'there is a bucket "{shortened(bucket_name)}" already; choose another name',
-        ("bucketName",),
-        existing_id=existing_id,
-    )
