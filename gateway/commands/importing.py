@@ -17,7 +17,8 @@ from gateway.commands.reaching import INTERRUPTED, remote_options, tell_of_retry
 from gateway.database.state import CannotStart
 from gateway.importing.api import Api
 from gateway.importing.journal import Journal
-from gateway.importing.running import OnProgress, Report, bring
+from gateway.importing.report import OnProgress, Report
+from gateway.importing.running import bring
 from gateway.remote import Passing, Refusal
 
 _MOST_SHOWN = 20

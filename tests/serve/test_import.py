@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 
 from gateway.database.embedded.address import running_url
-from gateway.importing.running import MULTIPART_ABOVE_BYTES
+from gateway.importing.uploading import MULTIPART_ABOVE_BYTES
 from tests.conftest import lent_folder
 from tests.operations import CREATE_BUCKET
 from tests.serve.gateways import (
