@@ -90,7 +90,9 @@ class Uploader:
             return None
         try:
             return await self._api.refresh_upload(id)
-        except Refusal:
+        except Passing:
+            raise
+        except Refusal:  # it is over
             return None
 
     async def _send_parts(self, file: LocalFile, upload: dict[str, Any]) -> None:
