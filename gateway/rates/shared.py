@@ -78,18 +78,19 @@ class SharedBuckets(Buckets):
 
     async def run(self) -> None:
         """Tell and learn until cancelled; failures are logged once, and tried again."""
-        is_away = False
+        is_alone = False
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             try:
                 await self.tell()
-                is_away = False
-            except Unavailable as error:
-                if not is_away:
-                    logger.warning("rates are counted by this gateway alone: %s", error)
-                is_away = True
-            except Exception:
-                logger.exception("rates cannot be shared")
+                is_alone = False
+            except Exception as error:
+                if not is_alone:
+                    is_fault = not isinstance(error, Unavailable)
+                    logger.warning(
+                        "rates are counted by this gateway alone: %s", error, exc_info=is_fault
+                    )
+                is_alone = True
 
     async def tell(self) -> None:
         """Tell what was taken, and learn what is left.

@@ -136,6 +136,29 @@ async def test_goes_on_telling_after_a_failure(
     assert caplog.messages[0].startswith("rates are counted by this gateway alone: ")
 
 
+async def test_tells_once_of_a_fault_that_stays(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shared, "TELL_EVERY_S", 0.001)
+    one = gateway(database)
+    taken(one, "key_\0", tries=60)  # which PostgreSQL cannot keep
+
+    def statements() -> float:
+        return float(database.statements.seconds.buckets()[-1][1])
+
+    before = statements()
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(20):
+        while statements() < before + 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    (record,) = caplog.records
+    assert record.exc_info is not None
+
+
 async def has_been_told(database: Database) -> bool:
     async with database.connection() as connection:
         told: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM key_rates)")
