@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -102,18 +102,8 @@ class Parts:
             database, self._authenticator, self.connections, every_s=rules.recheck_s
         )
         requests = Requests(name for text in texts.values() for name in self.schema.names(text))
-        self.live = LiveParts(
-            schema=self.schema,
-            door=self._make_door(),
-            origins=self.origins,
-            make_context=self.make_context,
-            persisted=PersistedTexts(self.schema, trusted=texts),
-            follows=follows or self._hub,
-            connections=self.connections,
-            admission=Admission(rules.subscribes_per_s),
-            edge=Edge(None if settings.metrics == "off" else requests, tracing),
-            rules=rules,
-        )
+        edge = Edge(None if settings.metrics == "off" else requests, tracing)
+        self.live = self._make_live(texts, follows or self._hub, rules, edge)
         measure(
             self.metrics,
             requests=requests,
@@ -184,6 +174,22 @@ class Parts:
             self.schema.tell_errors,
             most_bytes=self.settings.event_ring_bytes,
             broker=self._broker,
+        )
+
+    def _make_live(
+        self, trusted: Mapping[str, str], follows: Follows, rules: LiveRules, edge: Edge
+    ) -> LiveParts:
+        return LiveParts(
+            schema=self.schema,
+            door=self._make_door(),
+            origins=self.origins,
+            make_context=self.make_context,
+            persisted=PersistedTexts(self.schema, trusted=trusted),
+            follows=follows,
+            connections=self.connections,
+            admission=Admission(rules.subscribes_per_s),
+            edge=edge,
+            rules=rules,
         )
 
     def _make_door(self) -> Door:
