@@ -13,7 +13,8 @@ from gateway.errors import InvalidInput, TooLarge, UserFailure
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import blob_data
-from gateway.objects.blob_data import BlobContent, check_filename
+from gateway.objects.blob_data import BlobContent
+from gateway.objects.filenames import check_filename
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
 from gateway.objects.new_blobs import check_one_content
 from gateway.uploads.using import Uploaded

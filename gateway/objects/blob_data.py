@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from gateway.checks import check_json, check_name, check_text
+from gateway.checks import check_json, check_text
 from gateway.enums import FieldType
-from gateway.errors import InvalidInput, TooLarge, UserFailure
+from gateway.errors import InvalidInput, TooLarge
 from gateway.objects.canonical_json import canonical_json
+from gateway.objects.filenames import check_filename, usable_filename
 from gateway.objects.inline_bytes import DataUri, decode_base64, decode_data_uri, is_data_uri
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
 from gateway.wording import kind_of
-
-MOST_FILENAME_CHARACTERS = 255
 
 _TEXT = {FieldType.TEXT, FieldType.STRING}
 _BYTES = {
@@ -136,29 +135,6 @@ def merged_properties(content: BlobContent, metadata: Mapping[str, Any]) -> dict
     by a tool. Values are not merged into one another.
     """
     return {**content.properties, **metadata}
-
-
-def check_filename(value: Any, path: Sequence[str]) -> str:
-    """Check that ``value`` can name a file on any machine; return it as it is.
-
-    Raises:
-        InvalidInput: No string, empty, or with control characters or separators of paths.
-        TooLarge: Over ``MOST_FILENAME_CHARACTERS``.
-    """
-    name = check_name(value, path, most=MOST_FILENAME_CHARACTERS)
-    if "/" in name or "\\" in name or name in (".", ".."):
-        raise InvalidInput(
-            f"{path[-1]} is a path; it has to be a file's name alone, without / and \\", path
-        )
-    return name
-
-
-def usable_filename(name: str | None) -> str | None:
-    """Return the name if ``check_filename`` lets it pass."""
-    try:
-        return check_filename(name, _ROOT)
-    except UserFailure:
-        return None
 
 
 def _sources(data: dict[str, Any]) -> list[str]:

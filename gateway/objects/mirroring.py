@@ -13,8 +13,8 @@ from gateway.errors import FetchFailed, InvalidInput, UserFailure
 from gateway.fetching.fetcher import Fetcher
 from gateway.fetching.rules import FetchRules
 from gateway.fetching.urls import BadUrl, read_url
-from gateway.objects import blob_data
 from gateway.objects.blob_data import BlobContent, Source
+from gateway.objects.filenames import usable_filename
 from gateway.objects.mime_types import UNKNOWN, check_fits, check_mime_type, guess
 
 ANYWHERE = FetchRules(ports=range(1, 65_536))  # for what is not fetched, and only has to be a URL
@@ -86,7 +86,7 @@ def found(content: BlobContent, source: Source, kind: FieldType, mirrored: Mirro
         FetchFailed: What came does not fit the blob.
     """
     told = source.mime_type or _told(mirrored.content_type, kind)
-    filename = source.filename or blob_data.usable_filename(mirrored.filename)
+    filename = source.filename or usable_filename(mirrored.filename)
     return replace(
         content,
         key=mirrored.key,

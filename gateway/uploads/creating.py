@@ -19,7 +19,7 @@ from gateway.errors import InvalidInput, TooLarge, Unavailable
 from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import contents
-from gateway.objects.blob_data import check_filename
+from gateway.objects.filenames import check_filename
 from gateway.objects.mime_types import check_mime_type
 from gateway.objects.several import unknown_bucket
 from gateway.uploads.parts import part_size

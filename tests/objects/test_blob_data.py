@@ -8,7 +8,8 @@ import pytest
 
 from gateway.enums import FieldType
 from gateway.errors import InvalidInput, TooLarge, UserFailure
-from gateway.objects.blob_data import BlobContent, check_filename, merged_properties, read
+from gateway.objects.blob_data import BlobContent, merged_properties, read
+from gateway.objects.filenames import check_filename
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 PNG_BASE64 = base64.b64encode(PNG).decode()
