@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from gateway.blobs.disposition import attachment
 from gateway.blobs.measure import Measure
+from gateway.blobs.pieces import pieces, size_of
 from gateway.blobs.s3_client import S3Place, open_client
 from gateway.blobs.s3_errors import CHECK_PATIENCE_S, LONG_PATIENCE_S, MISSING, asking, code
 from gateway.blobs.s3_signing import S3Signer
@@ -79,17 +80,17 @@ class S3BlobStore:
     ) -> Digest:
         """Keep what ``chunks`` gives: at once if it is little, else in parts."""
         measure = Measure(size_bytes=size_bytes, sha256=sha256)
-        pieces = _pieces(chunks, measure)
-        first = await anext(pieces)
-        if _size_of(first) < STREAM_PART_BYTES:
+        cut = pieces(chunks, measure, piece_bytes=STREAM_PART_BYTES)
+        first = await anext(cut)
+        if size_of(first) < STREAM_PART_BYTES:
             digest = measure.result()
             await self.put(key, first.getvalue())
             return digest
         parts_id = await self.begin_parts(key, mime_type=_UNKNOWN_TYPE)
         try:
             sent = [await self._put_part(key, parts_id, 1, first)]
-            async for piece in pieces:
-                if not _size_of(piece):
+            async for piece in cut:
+                if not size_of(piece):
                     break
                 if len(sent) == MAX_PARTS:
                     most = MAX_PARTS * STREAM_PART_BYTES
@@ -279,7 +280,7 @@ class S3BlobStore:
             await self._client.head_bucket(Bucket=self._bucket)
 
     async def _put_part(self, key: str, parts_id: str, number: int, data: BytesIO) -> Part:
-        size_bytes = _size_of(data)
+        size_bytes = size_of(data)
         async with asking():
             put = await self._client.upload_part(
                 **self._at(key), UploadId=parts_id, PartNumber=number, Body=data
@@ -336,32 +337,6 @@ async def open_s3(place: S3Place) -> AsyncIterator[S3BlobStore]:
     """
     async with open_client(place) as (client, signer):
         yield S3BlobStore(client, signer, bucket=place.bucket, prefix=place.prefix)
-
-
-async def _pieces(chunks: AsyncIterator[bytes], measure: Measure) -> AsyncIterator[BytesIO]:
-    """Yield pieces of ``STREAM_PART_BYTES``, and what is left in the end, even if it is nothing.
-
-    A piece is overwritten by the next.
-    """
-    piece = BytesIO()
-    async for chunk in chunks:
-        measure.add(chunk)
-        rest = memoryview(chunk)
-        while rest:
-            taken = rest[: STREAM_PART_BYTES - piece.tell()]
-            piece.write(taken)
-            rest = rest[len(taken) :]
-            if piece.tell() == STREAM_PART_BYTES:
-                piece.seek(0)
-                yield piece
-                piece.seek(0)
-    piece.truncate()
-    piece.seek(0)
-    yield piece
-
-
-def _size_of(piece: BytesIO) -> int:
-    return piece.getbuffer().nbytes
 
 
 def _sha256(data: bytes) -> bytes:
