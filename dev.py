@@ -49,6 +49,7 @@ python3 dev.py TASK [ARGUMENT ...]
 Any other task is a command of the gateway, with its arguments:
   serve    Start the gateway; without settings on a private PostgreSQL and a folder.
   migrate  Bring the tables of a database up to date.
+  demo, import, watch, namespaces, keys, audit: README.md tells of them.
   --help   (as in `dev.py serve --help`) lists what a command takes."""
 
 

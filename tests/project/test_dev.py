@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import dev
+from gateway.cli import COMMANDS
 
 BARE = {"PATH": "/usr/bin:/bin"}
 needs_venv = pytest.mark.skipif(
@@ -32,6 +33,7 @@ def test_lists_its_tasks_before_there_is_a_venv(tmp_path: Path) -> None:
     assert answer.returncode == 0
     for task in ["serve", "test", "check", "bench", "migrate", "schema", "shell", "lock"]:
         assert f"\n  {task} " in answer.stdout
+    assert [each for each in COMMANDS if each not in answer.stdout] == []
     assert not (tmp_path / ".venv").exists()
 
 
