@@ -13,8 +13,8 @@ from gateway.planner.declared import CALLER_GETTERS, NAMESPACE
 from gateway.planner.splice import Shape
 
 # The namespace is set and the rows are read in one round trip; the setting ends with the
-# statement. Row level security then refuses what a forgotten predicate would let through (DESIGN,
-# decision 3). Its policies read the setting when rows are looked for, and that is after it was set:
+# statement. Row level security then refuses what a forgotten predicate would let through.
+# Its policies read the setting when rows are looked for, and that is after it was set:
 # CASE evaluates its condition first, and the statement within it, which refers to nothing outside
 # of it, is a plan of its own that PostgreSQL begins when its value is asked for. A function that
 # sets something is never evaluated ahead, and rules out parallel workers (decision 0008).
