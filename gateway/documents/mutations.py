@@ -9,7 +9,6 @@ from strawberry import UNSET
 from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
-from gateway.context import Context
 from gateway.database.transaction import Transaction
 from gateway.documents import ahead, creating, deleting, patching
 from gateway.documents.artifacts import GivenArtifact
@@ -48,7 +47,7 @@ class DocumentMutations:
         input: Annotated[CreateDocumentInput, strawberry.argument(description="The new document.")],
     ) -> DocumentPayload:
         context = info.context
-        async with _bringing(context) as bringing:
+        async with Bringing.of(context) as bringing:
             given = await ahead.bring_document(bringing, context.limits, _given(input))
             async with context.transaction() as tx:
                 document_id = await creating.create_document(
@@ -98,7 +97,7 @@ class DocumentMutations:
             )
 
         once = each_once(keep, mutation="createDocument", payload=_payload)
-        async with _bringing(context) as bringing:
+        async with Bringing.of(context) as bringing:
             outcomes = await keep_each(context, inputs, on_error, once, ahead=bring)
             # With a key the transaction is open still: what was refused is left as after a crash.
             bringing.has_refused = context.attempt is None and any(
@@ -146,10 +145,6 @@ class DocumentMutations:
             removed = await deleting.delete_document(tx, id=id)
         context.wake_housekeeper(removed.hashes)
         return DeletePayload(deleted_id=id, deleted_documents=removed.documents)
-
-
-def _bringing(context: Context) -> Bringing:
-    return Bringing(context.database, context.blobs, context.fetcher, context.caller.namespace_id)
 
 
 def _payload(outcome: Outcome | Replayed) -> DocumentPayload:

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from gateway import deadline
 from gateway.blobs.store import BlobStore, new_key
+from gateway.context import Context
 from gateway.database.pool import Database
 from gateway.enums import FieldType
 from gateway.errors import FetchFailed, Refused, Unavailable, UserFailure
@@ -74,6 +75,12 @@ class Bringing:
         self._room = asyncio.Semaphore(AT_A_TIME)
         self._keys: list[str] = []
         self._may_be_named = False
+
+    @classmethod
+    def of(cls, context: Context) -> Bringing:
+        """Return what brings for a request."""
+        namespace_id = context.caller.namespace_id
+        return cls(context.database, context.blobs, context.fetcher, namespace_id)
 
     async def __aenter__(self) -> Bringing:
         """Begin with nothing."""

@@ -9,7 +9,6 @@ from strawberry import UNSET
 from strawberry.types import Info
 
 from gateway.bulk import MOST_INPUTS, keep_each
-from gateway.context import Context
 from gateway.database.transaction import Transaction
 from gateway.enums import OnError, Permission
 from gateway.errors import Refused, UserFailure
@@ -42,7 +41,7 @@ class ObjectMutations:
         input: Annotated[CreateObjectInput, strawberry.argument(description="The new object.")],
     ) -> ObjectPayload:
         context = info.context
-        async with _bringing(context) as bringing:
+        async with Bringing.of(context) as bringing:
             given = await ahead.bring_object(bringing, context.limits, _given(input))
             created = None
             if context.attempt is None:
@@ -106,7 +105,7 @@ class ObjectMutations:
             return kept.each
 
         once = each_once(keep, mutation="createObject", payload=_payload)
-        async with _bringing(context) as bringing:
+        async with Bringing.of(context) as bringing:
             outcomes = await keep_each(context, inputs, on_error, once, ahead=bring)
             # With a key the transaction is open still: what was refused is left as after a crash.
             bringing.has_refused = context.attempt is None and any(
@@ -162,10 +161,6 @@ class ObjectMutations:
         return DeletePayload(
             deleted_id=id, deleted_objects=removed.objects, deleted_documents=removed.documents
         )
-
-
-def _bringing(context: Context) -> Bringing:
-    return Bringing(context.database, context.blobs, context.fetcher, context.caller.namespace_id)
 
 
 def _payload(outcome: Outcome | Replayed) -> ObjectPayload:
