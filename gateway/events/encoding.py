@@ -22,8 +22,9 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList, collect_fields
 
 from gateway.errors import BadUserInput
+from gateway.planner import raw
 from gateway.planner.catalog import STRAWBERRY
-from gateway.planner.executor import PlanExecutor, Raw, read_rows
+from gateway.planner.executor import PlanExecutor, read_rows
 from gateway.planner.plan import ReadPlan
 from gateway.planner.rows import Rows
 from gateway.planner.selection import TYPENAME, ArgumentSite
@@ -139,7 +140,7 @@ class Encoder:
         if result.errors:
             self._tell_errors(result.errors)
             answer["errors"] = [each.formatted for each in result.errors]
-        return orjson.dumps(answer, default=_finished)
+        return raw.encode(answer)
 
     def _json(self, value: dict[str, Any]) -> bytes:
         return orjson.dumps({"data": {self._root.key: value}})
@@ -183,12 +184,6 @@ def _taken(source: Any, fields: Mapping[str, ValueOf]) -> dict[str, Any]:
 
 def _not_read_yet(_: Any) -> None:
     return None
-
-
-def _finished(value: object) -> orjson.Fragment:
-    if type(value) is Raw:
-        return orjson.Fragment(value.json)
-    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def anonymous(context: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gateway.planner.executor import Raw
+from gateway.planner import raw
 
 
 def decode(data: str | bytes) -> Any:
@@ -20,10 +20,4 @@ def decode(data: str | bytes) -> Any:
 
 def encode(value: object) -> bytes:
     """Return the JSON of an answer; what the database has finished goes in as it is."""
-    return orjson.dumps(value, default=_raw)
-
-
-def _raw(value: object) -> orjson.Fragment:
-    if type(value) is Raw:
-        return orjson.Fragment(value.json)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    return raw.encode(value)

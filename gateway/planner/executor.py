@@ -32,21 +32,13 @@ from gateway.planner.catalog import Catalog, PlannedFieldOf
 from gateway.planner.gathered import Gathered
 from gateway.planner.places import Place, place_of
 from gateway.planner.plan import PlanCache, ReadPlan, finish
+from gateway.planner.raw import Raw
 from gateway.planner.rows import Rows
 from gateway.planner.selection import Arguments, Selector, variables_shape
 from gateway.planner.sources import AnyNode
 from gateway.planner.splice import Failure, splice
 from gateway.planner.statement import StatementBuilder
 from gateway.planner.used_variables import used_shape, used_variables
-
-
-class Raw:
-    """Finished JSON, to be put into the response as it is."""
-
-    __slots__ = ("json",)
-
-    def __init__(self, json: bytes) -> None:
-        self.json = json
 
 
 class _Place(NamedTuple):
