@@ -266,6 +266,15 @@ async def postgres_url(shared: Shared) -> str:
 
 
 @pytest.fixture
+async def superuser(postgres_url: str, server: Server) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that no row level security binds."""
+    database = urlsplit(postgres_url).path.removeprefix("/")
+    connection = await asyncpg.connect(server.postgres.superuser_url(database))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def migrated_database_url(server: Server, migrated_template: str) -> AsyncIterator[str]:
     """The URL of a migrated database of the test's own."""
     name = await server.create(template=migrated_template)

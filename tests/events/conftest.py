@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from gateway.database.pool import Database
 from tests.auditing import audited_once as audited_once  # the fixture
-from tests.conftest import Server, Shared
+from tests.conftest import Shared
 from tests.events.following import Gateway, gateway_on
 from tests.events.world import ONE, OTHER, World
 
@@ -38,15 +37,6 @@ async def connect(postgres_url: str) -> AsyncIterator[Connect]:
 async def database(shared: Shared, postgres_url: str) -> Database:  # noqa: ARG001 - emptied once
     """The database that the connections are to, emptied before any of them wrote."""
     return shared.database
-
-
-@pytest.fixture
-async def superuser(postgres_url: str, server: Server) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that no row level security binds."""
-    database = urlsplit(postgres_url).path.removeprefix("/")
-    connection = await asyncpg.connect(server.postgres.superuser_url(database))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -91,6 +91,35 @@ def paths(answers: dict[str, bytes]) -> Answer:
     return answer
 
 
+async def endless(_: str, writer: asyncio.StreamWriter) -> None:
+    """Answer without end."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(bytes(65_536))
+        await writer.drain()
+
+
+class Crowd:
+    """Answers once as many have come as may at a time; ``most`` is how many were there at once."""
+
+    def __init__(self, at_a_time: int) -> None:
+        self.most = 0
+        self._at_a_time = at_a_time
+        self._now = 0
+        self._is_full = asyncio.Event()
+
+    async def answer(self, head: str, writer: asyncio.StreamWriter) -> None:
+        self._now += 1
+        self.most = max(self._now, self.most)
+        if self._now == self._at_a_time:
+            self._is_full.set()
+        async with asyncio.timeout(10):
+            await self._is_full.wait()
+        await asyncio.sleep(0.05)  # for one too many to come
+        self._now -= 1
+        writer.write(ok(head.encode()))
+
+
 def open_to(client: Client, *sites: Site, **changes: Any) -> None:
     """Let the client's gateway fetch from these sites."""
     client.fetcher = Fetcher(

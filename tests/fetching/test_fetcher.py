@@ -25,7 +25,7 @@ from gateway.fetching.fetcher import Fetched, Fetcher
 from gateway.fetching.looking_up import LookUp, look_up_by_system
 from gateway.fetching.rules import FetchRules
 from gateway.fetching.urls import BadUrl
-from tests.fetching.sites import Site, ok, redirect, site
+from tests.fetching.sites import Site, endless, ok, redirect, site
 
 NOT_REACHED = "no server was reached"
 
@@ -415,13 +415,7 @@ async def test_as_many_bytes_as_allowed_are_kept() -> None:
 
 
 async def test_an_endless_stream_ends() -> None:
-    async def answer(_: str, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(bytes(65_536))
-            await writer.drain()
-
-    async with site(answer) as here:
+    async with site(endless) as here:
         why = await reason(Fetcher(rules(here, most_bytes=1_000_000)), here.url())
 
     assert why == "it has more than 1000000 bytes, which is the most"

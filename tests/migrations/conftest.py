@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -27,15 +26,6 @@ async def connect(postgres_url: str) -> AsyncIterator[Connect]:
             return connection
 
         yield open_connection
-
-
-@pytest.fixture
-async def superuser(postgres_url: str, server) -> AsyncIterator[asyncpg.Connection]:  # type: ignore[no-untyped-def]
-    """A connection that no row level security binds."""
-    database = urlsplit(postgres_url).path.removeprefix("/")
-    connection = await asyncpg.connect(server.postgres.superuser_url(database))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

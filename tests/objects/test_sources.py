@@ -13,7 +13,7 @@ import pytest
 
 from gateway.objects.bringing import AT_A_TIME
 from tests.client import Client
-from tests.fetching.sites import Answer, ok, open_to, paths, redirect, site
+from tests.fetching.sites import Answer, Crowd, endless, ok, open_to, paths, redirect, site
 from tests.operations import (
     CREATE_OBJECT,
     DELETE_OBJECT,
@@ -186,27 +186,13 @@ async def test_bytes_of_one_url_may_fit_one_blob_and_not_another(client: Client)
 
 async def test_fetches_several_at_a_time_and_not_all(client: Client) -> None:
     bucket = await with_schema(client)
-    now, most = 0, 0
-    full = asyncio.Event()
-
-    async def answer(head: str, writer: asyncio.StreamWriter) -> None:
-        nonlocal now, most
-        now += 1
-        most = max(now, most)
-        if now == AT_A_TIME:
-            full.set()
-        async with asyncio.timeout(10):
-            await full.wait()
-        await asyncio.sleep(0.05)  # for one too many to come
-        now -= 1
-        writer.write(ok(head.encode()))
-
-    async with site(answer) as here:
+    crowd = Crowd(AT_A_TIME)
+    async with site(crowd.answer) as here:
         open_to(client, here)
         blobs = [file(here.url(f"/{number}")) for number in range(2 * AT_A_TIME)]
         await new_object(client, bucket, blobs=blobs)
 
-    assert most == AT_A_TIME
+    assert crowd.most == AT_A_TIME
 
 
 # ------------------------------------------------------------------ the same bytes
@@ -434,13 +420,6 @@ async def test_all_that_fails_is_told_and_nothing_is_kept(client: Client) -> Non
     assert "secret" not in messages
 
 
-async def _endless(_: str, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        writer.write(bytes(65_536))
-        await writer.drain()
-
-
 async def _stalled(_: str, writer: asyncio.StreamWriter) -> None:
     writer.write(ok(bytes(1000), size=2000))
     await asyncio.Event().wait()
@@ -449,7 +428,7 @@ async def _stalled(_: str, writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (_endless, "more than 1000000 bytes"),
+        (endless, "more than 1000000 bytes"),
         (_stalled, "nothing came for"),
         (ok(gzip.compress(bytes(10**7)), "Content-Encoding: gzip"), "compressed"),
         (redirect("/"), "redirects more than 5 times"),

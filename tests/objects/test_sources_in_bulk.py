@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Any
 
 from gateway.objects.bringing import AT_A_TIME
 from tests.client import Client
-from tests.fetching.sites import ok, open_to, paths, site
+from tests.fetching.sites import Crowd, ok, open_to, paths, site
 from tests.operations import CREATE_OBJECTS, mutate, new_bucket, new_object, text_blob
 
 SCHEMA = {"properties": {"file": {"type": "binary"}, "text": {"type": "text"}}}
@@ -122,28 +121,14 @@ async def test_a_url_that_many_objects_name_is_fetched_once(client: Client) -> N
 
 
 async def test_a_bulk_fetches_a_few_at_a_time(client: Client) -> None:
-    now, most = 0, 0
-    full = asyncio.Event()
-
-    async def answer(head: str, writer: asyncio.StreamWriter) -> None:
-        nonlocal now, most
-        now += 1
-        most = max(now, most)
-        if now == AT_A_TIME:
-            full.set()
-        async with asyncio.timeout(10):
-            await full.wait()
-        await asyncio.sleep(0.05)  # for one too many to come
-        now -= 1
-        writer.write(ok(head.encode()))
-
-    async with site(answer) as here:
+    crowd = Crowd(AT_A_TIME)
+    async with site(crowd.answer) as here:
         open_to(client, here)
         blobs = [[file(here.url(f"/{number}"))] for number in range(2 * AT_A_TIME)]
         payload = await keep(client, *blobs)
 
     assert payload["succeeded"] == 2 * AT_A_TIME
-    assert most == AT_A_TIME
+    assert crowd.most == AT_A_TIME
 
 
 async def test_a_store_that_is_down_ends_a_bulk(client: Client) -> None:
