@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import aiohttp
@@ -13,6 +15,7 @@ T = TypeVar("T")
 PAUSES_S = (0.5, 1.0, 2.0)  # between the attempts of what may pass
 # What the gateway says of an operation that it may well run later.
 PASSING_CODES = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 _READ_BUCKET = """
 query ($id: ID, $name: String) {
@@ -99,13 +102,18 @@ class RemoteGateway:
         body = {"query": text, "variables": variables}
         try:
             async with self._session.post(self._url, json=body, headers=self._headers) as answer:
-                read = await answer.json(content_type=None)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                sent_back = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Passing(
                 f"{self._url} gives no answer: {error or type(error).__name__}"
             ) from error
+        try:
+            read = json.loads(sent_back)
+        except ValueError:
+            read = None
         if not isinstance(read, dict) or not read.keys() & {"data", "errors"}:
-            raise Refusal(f"{self._url} is no gateway")
+            kind = kind_of(answer.status)
+            raise kind(f"{self._url} answers {answer.status}, and not as a gateway does")
         for each in read.get("errors") or ():
             raise refusal_of(each)
         data: dict[str, Any] = read["data"]
@@ -117,7 +125,13 @@ class RemoteGateway:
             self._on_retry(why)
 
 
+def kind_of(status: int) -> type[Refusal]:
+    """Return what a status means that is not the gateway's own: that of a proxy may pass."""
+    return Passing if status >= 500 or status in _PASSING_STATUSES else Refusal
+
+
 def refusal_of(error: Mapping[str, Any]) -> Refusal:
     """Return what an error of GraphQL means to a command."""
-    code = (error.get("extensions") or {}).get("code")
-    return (Passing if code in PASSING_CODES else Refusal)(str(error.get("message")))
+    extensions = error.get("extensions") or {}
+    may_pass = extensions.get("code") in PASSING_CODES or "retryAfter" in extensions
+    return (Passing if may_pass else Refusal)(str(error.get("message")))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,7 +24,11 @@ def remote_options(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     @click.option(
-        "--url", default="http://127.0.0.1:8000", show_default=True, help="Where the gateway is."
+        "--url",
+        default="http://127.0.0.1:8000",
+        show_default=True,
+        callback=_address,
+        help="Where the gateway is.",
     )
     @click.option("--namespace", default=NAMESPACE_NAME, show_default=True, help="By name or id.")
     @click.option("--key", envvar="GATEWAY_KEY", help="An API key; or $GATEWAY_KEY.")
@@ -45,3 +50,15 @@ def remote_options(command: Callable[..., None]) -> Callable[..., None]:
 def tell_of_retry(why: Passing) -> None:
     """Say that something is tried again, lest it seem to hang."""
     click.echo(f"{why}; trying again", err=True)
+
+
+def _address(_context: click.Context, _option: click.Parameter, url: str) -> str:
+    """Return the address of a gateway, also where that of GraphiQL is given."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise click.BadParameter(f"{url!r} is no address, as http://127.0.0.1:8000 is one")
+    return url.rstrip("/").removesuffix("/graphql")

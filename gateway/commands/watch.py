@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
 import aiohttp
@@ -17,6 +18,7 @@ from gateway.watching.api import Counts, WatchedGateway
 from gateway.watching.lines import Lines
 from gateway.watching.running import View, Watcher
 
+TERMINATED = 143  # as shells tell it of SIGTERM
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 
 
@@ -49,6 +51,9 @@ def watch(
 
     async def work() -> Counts | None:
         nonlocal place
+        if (task := asyncio.current_task()) is not None:
+            # So that a terminal gets its cursor back, and the place is told.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
             gateway = WatchedGateway(
                 session, url=url, key=secret, namespace=namespace, on_retry=tell_of_retry
@@ -66,11 +71,13 @@ def watch(
     try:
         counts = asyncio.run(work())
     except Refusal as refusal:
-        raise CannotStart(str(refusal)) from refusal
-    except KeyboardInterrupt:
+        has_begun = place and place != after
+        rest = f"; --after {place} goes on from here" if has_begun else ""
+        raise CannotStart(f"{refusal}{rest}") from refusal
+    except (KeyboardInterrupt, asyncio.CancelledError) as end:
         if place:
             _tell(f"Interrupted; --after {place} goes on from here.")
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED if isinstance(end, KeyboardInterrupt) else TERMINATED)
     if counts is None:
         _tell("The bucket is gone.")
         sys.exit(1 if until else 0)

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from gateway.remote import Passing, Refusal, RemoteGateway, refusal_of
+from gateway.remote import Passing, Refusal, RemoteGateway, kind_of, refusal_of
 
 Message = dict[str, Any]
 
@@ -105,7 +105,7 @@ class FollowedGateway(RemoteGateway):
                     self._url, protocols=[_SUBPROTOCOL], heartbeat=_BEAT_S, timeout=_CLOSING
                 )
         except aiohttp.WSServerHandshakeError as error:
-            kind = Passing if error.status >= 500 or error.status == 429 else Refusal
+            kind = kind_of(error.status)
             raise kind(f"{self._url} opens no websocket (it answers {error.status})") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__

@@ -69,5 +69,10 @@ class Lines:
         self._tell(f"waiting for the gateway: {why}")
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._output.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        self._output.flush()
+        try:
+            self._output.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            self._output.flush()
+        except BrokenPipeError:
+            raise  # whoever reads has had enough
+        except OSError as error:
+            raise Refusal(f"what happens cannot be written: {error.strerror}") from error

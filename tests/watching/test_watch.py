@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
+from pathlib import Path
 from struct import pack
 from termios import TIOCSWINSZ
 
@@ -24,6 +25,9 @@ from tests.serve.gateways import DEADLINE_S, GATEWAY, environment, run, until
 
 from .conftest import STATUSES, Place, moves_by_object, watching
 from .test_documented_clients import cursor_set_back
+
+FULL = Path("/dev/full")
+HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 
 
 @pytest.fixture
@@ -213,6 +217,46 @@ def test_what_cannot_begin_says_why(place: Place, more: tuple[str, ...], reason:
     )
 
 
+def test_the_address_may_be_that_of_graphiql(place: Place, bucket_id: str) -> None:
+    ended = place.watch(bucket_id, "--until", "done", "--url", f"{place.url}/graphql")
+
+    assert (ended.status, ended.complaint) == (0, "Everything is at an end: there is nothing.\n")
+
+
+def test_refuses_an_address_at_which_is_no_gateway(place: Place) -> None:
+    elsewhere = place.watch("--url", f"{place.url}/elsewhere")
+    nowhere = place.watch("--url", "ftp://127.0.0.1")
+
+    assert elsewhere.status == 1
+    assert elsewhere.complaint.endswith(
+        "/elsewhere/graphql answers 404, and not as a gateway does\n"
+    )
+    assert nowhere.status == 2
+    assert "'ftp://127.0.0.1' is no address, as http://127.0.0.1:8000 is one" in nowhere.complaint
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
+def test_says_where_to_go_on_when_its_output_is_full(place: Place, bucket_id: str) -> None:
+    start = place.cursor()
+    place.create_objects(bucket_id, 1)
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            [*GATEWAY, *place.arguments(bucket_id, "--after", start)],
+            env=environment(place.variables),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert re.fullmatch(
+        rb"gateway: what happens cannot be written: No space left on device"
+        rb"(; --after \S{22} goes on from here)?\n",
+        ended.stderr,
+    )
+
+
 def test_needs_a_key(place: Place) -> None:
     ended = run(*place.arguments())
 
@@ -225,19 +269,19 @@ def test_the_namespace_left_out_is_that_of_a_private_gateway() -> None:
 
 
 class Terminal:
-    """A watch on a terminal; ``shown`` is what it has written, without its colours."""
+    """A watch on a terminal; ``shown`` is what was ``written``, without its colours."""
 
     def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
         self._master = master
-        self._written = b""
+        self.written = b""
         self.process = process
 
     @property
     def shown(self) -> str:
         with suppress(BlockingIOError, OSError):
             while data := os.read(self._master, 65_536):
-                self._written += data
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._written.decode(errors="replace"))
+                self.written += data
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.written.decode(errors="replace"))
 
     def until_shown(self, pattern: str) -> None:
         until(lambda: re.search(pattern, self.shown), f"{pattern} is shown")
@@ -283,3 +327,14 @@ def test_shows_a_table_on_a_terminal(mortal: Place, bucket_name: str) -> None:
                 terminal.process.send_signal(signal.SIGINT)
                 terminal.until_shown(r"Interrupted; --after \S{22} goes on from here\.")
                 assert terminal.process.wait(DEADLINE_S) == 130
+
+
+def test_gives_the_terminal_its_cursor_back_when_it_is_ended(place: Place) -> None:
+    with on_a_terminal(place) as terminal:
+        terminal.until_shown("live")
+        terminal.process.send_signal(signal.SIGTERM)
+        terminal.until_shown(r"Interrupted; --after \S{22} goes on from here\.")
+        assert terminal.process.wait(DEADLINE_S) == 143
+
+        _, _, last = terminal.written.rpartition(HIDE_CURSOR)
+        assert SHOW_CURSOR in last
