@@ -13,7 +13,12 @@ const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
 // The first time it begins at START, as if the state had been read then.
 let start = process.env.START;
+let fails = process.env.FAILS === "once";
 async function read() {
+  if (fails) {
+    fails = false;
+    throw new Error("the gateway is away");
+  }
   const answer = await fetch(ASKED_URL, {
     method: "POST",
     headers: { ...headers, "Content-Type": "application/json" },

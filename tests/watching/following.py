@@ -30,9 +30,13 @@ async def main() -> None:
     sys.path.insert(0, FOLDER)
     follow = importlib.import_module("follow").follow
     start = os.environ.get("START")
+    fails = os.environ.get("FAILS") == "once"
 
     async def read() -> str:
-        nonlocal start
+        nonlocal start, fails
+        if fails:
+            fails = False
+            raise ConnectionRefusedError("the gateway is away")
         body = {"query": STATE, "variables": {"bucket": BUCKET}}
         async with (
             aiohttp.ClientSession(headers=HEADERS) as session,

@@ -28,7 +28,7 @@ from .moving import MOVES, check, moved_through_kills
 
 GUIDE = (dev.ROOT / "docs" / "subscriptions.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-STATE, EVENTS = (text for language, text in BLOCKS if language == "graphql")
+STATE, EVENTS, PAST = (text for language, text in BLOCKS if language == "graphql")
 CLIENTS = ["sockets", "streams", "python"]
 NUMBER = 40
 
@@ -75,8 +75,20 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def following(kind: str, place: Place, bucket_id: str, start: str = "") -> Iterator[Client]:
-    """Run a client whose code is the guide's; it begins at ``start``, or where it reads."""
+def following(
+    kind: str,
+    place: Place,
+    bucket_id: str,
+    start: str = "",
+    *,
+    events: str = EVENTS,
+    read_fails: bool = False,
+) -> Iterator[Client]:
+    """Run a client whose code is the guide's; it begins at ``start``, or where it reads.
+
+    Args:
+        read_fails: The first time.
+    """
     with lent_folder() as folder:
         for _, text in BLOCKS:
             if named := re.match(r"(?://|#) (\w+\.(?:js|py))\n", text):
@@ -96,7 +108,8 @@ def following(kind: str, place: Place, bucket_id: str, start: str = "") -> Itera
             "ASKED_URL": f"{place.url}/graphql",
             "ASKED_HEADERS": json.dumps(headers),
             "STATE": STATE,
-            "EVENTS": EVENTS,
+            "EVENTS": events,
+            "FAILS": "once" if read_fails else "",
             **({"START": start} if start else {}),
         }
         output = folder / "told"
@@ -146,6 +159,48 @@ def test_tells_what_is_refused(place: Place, kind: str, bucket_name: str) -> Non
         until(lambda: len(client.told) == 2, "the error is told")
 
         assert "after is no event cursor of this namespace" in client.told[1]["error"]
+
+
+def test_reads_again_where_that_fails(place: Place, kind: str, bucket_name: str) -> None:
+    bucket_id = place.create_bucket(bucket_name)
+    with following(kind, place, bucket_id, read_fails=True) as client:
+        until(lambda: client.reads == [0], "the state is read")
+        ids = place.create_objects(bucket_id, 1)
+
+        assert [each["nodeId"] for each in client.until_told(1)] == ids
+
+
+@pytest.mark.usefixtures("node")
+@pytest.mark.parametrize("kind", ["sockets", "streams"])
+def test_tells_an_event_whose_node_cannot_be_read(
+    place: Place, kind: str, bucket_name: str
+) -> None:
+    bucket_id = place.create_bucket(bucket_name)
+    start = place.cursor()
+    (id,) = place.create_objects(bucket_id, 1)
+    wrong = "node { ... on BucketObject { history(first: 1001) { at } } }"
+    events = EVENTS.replace("error at", f"error at {wrong}")
+    with following(kind, place, bucket_id, start, events=events) as client:
+        client.until_told(1)
+        refused, event = client.told[-2:]
+
+    assert "first is 1001" in refused["error"]
+    assert (event["nodeId"], event["node"]) == (id, None)
+
+
+def test_pages_through_what_happened(place: Place, bucket_name: str) -> None:
+    (id,) = place.create_objects(place.create_bucket(bucket_name), 1)
+    place.move([id], "QUEUED")
+
+    def told() -> list[Event]:
+        first: list[Event] = place.execute(PAST, id=id, after=None)["node"]["history"]
+        return first if len(first) == 2 else []
+
+    first, second = until(told, "both events are told")
+    rest = place.execute(PAST, id=id, after=first["cursor"])["node"]["history"]
+
+    assert [first["event"], second["event"]] == ["CREATED", "STATUS_CHANGED"]
+    assert rest == [second]
 
 
 def test_says_what_the_settings_are() -> None:
