@@ -16,6 +16,7 @@ JSON = NewType("JSON", object)
 BigInt = NewType("BigInt", int)
 Sha256 = NewType("Sha256", str)
 
+_OFFSET = "+00:00"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # fromisoformat alone would take days without a time, week dates and moments without an offset.
 _RFC3339 = re.compile(
@@ -29,7 +30,9 @@ class UnreadableValue(ValueError):
 
 def write_moment(moment: datetime) -> str:
     """Return a moment as PostgreSQL's JSON writes it, so that both roads give the same text."""
-    return moment.astimezone(UTC).isoformat()
+    text = moment.astimezone(UTC).isoformat()
+    seconds, point, fraction = text.removesuffix(_OFFSET).partition(".")
+    return f"{seconds}{point}{fraction.rstrip('0')}{_OFFSET}"
 
 
 def read_moment(text: object) -> datetime:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from gateway.buckets.tables import BucketRow
 from gateway.database.ids import new_id
 from gateway.namespaces.tables import ApiKeyRow
 from gateway.objects.tables import ObjectRow
+from gateway.scalars import write_moment
 from tests.client import Client
 from tests.documents.making import Family, make_family
 from tests.operations import UPDATE_STATUS, mutate
@@ -263,3 +265,12 @@ async def test_what_is_deleted_has_no_history_to_ask_for(client: Client, family:
 
     assert (await client.execute(HISTORY, id=family.object))["node"] is None
     assert (await client.execute(HISTORY, id=new_id("obj")))["node"] is None
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 100, 521170, 500000, 999999])
+async def test_messages_write_a_moment_as_it_is_read(client: Client, microsecond: int) -> None:
+    moment = datetime(2026, 11, 22, 14, 19, 30, microsecond, UTC)
+    async with client.database.connection() as connection:
+        read = await connection.fetchval("SELECT to_json($1::timestamptz) #>> '{}'", moment)
+
+    assert write_moment(moment) == read
