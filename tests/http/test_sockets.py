@@ -231,6 +231,12 @@ async def test_ours_is_found_among_others(served: Served) -> None:
         assert "Sec-WebSocket-Protocol: graphql-transport-ws\r\n" in raw.headers
 
 
+async def test_takes_a_list_of_subprotocols_in_several_lines(served: Served) -> None:
+    lines = "".join(f"Sec-WebSocket-Protocol: {each}\r\n" for each in ("graphql-ws", SUBPROTOCOL))
+    async with raw_socket(served.url, subprotocol=None, extra=lines) as raw:
+        assert "Sec-WebSocket-Protocol: graphql-transport-ws\r\n" in raw.headers
+
+
 async def test_nothing_is_compressed(served: Served) -> None:
     """Its state would be 90 KB a socket."""
     extra = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"

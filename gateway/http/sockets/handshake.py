@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 from aiohttp import HttpVersion11, web
 from aiohttp.hdrs import (
@@ -20,6 +20,7 @@ from aiohttp.hdrs import (
     UPGRADE,
 )
 from aiohttp.http_websocket import WS_KEY
+from multidict import MultiMapping
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from gateway.http.answers import Refused
@@ -45,10 +46,9 @@ def wants_socket(request: web.BaseRequest) -> bool:
     return request.method == "GET" and "websocket" in request.headers.get(UPGRADE, "").lower()
 
 
-def speaks_ours(headers: Mapping[str, str]) -> bool:
+def speaks_ours(headers: MultiMapping[str]) -> bool:
     """Tell whether the client names the one subprotocol that is spoken here."""
-    named = headers.get(SEC_WEBSOCKET_PROTOCOL, "")
-    return GRAPHQL_TRANSPORT_WS_PROTOCOL in map(str.strip, named.split(","))
+    return GRAPHQL_TRANSPORT_WS_PROTOCOL in _listed(headers, SEC_WEBSOCKET_PROTOCOL)
 
 
 def answer_to(request: web.BaseRequest, request_id: str) -> bytes:
@@ -60,7 +60,7 @@ def answer_to(request: web.BaseRequest, request_id: str) -> bytes:
     headers = request.headers
     if headers[UPGRADE].strip().lower() != "websocket":
         raise Refused(f"{_NO_HANDSHAKE}Upgrade has to be websocket, and nothing else")
-    if request.version < HttpVersion11 or not _names_upgrade(headers.get(CONNECTION, "")):
+    if request.version < HttpVersion11 or not _names_upgrade(headers):
         raise Refused(f"{_NO_HANDSHAKE}Connection has to be Upgrade, by HTTP/1.1")
     if headers.get(SEC_WEBSOCKET_VERSION) != VERSION:
         raise Refused(
@@ -75,8 +75,13 @@ def answer_to(request: web.BaseRequest, request_id: str) -> bytes:
     return f"{_HEAD % (accepted, request_id)}{chosen}\r\n".encode()
 
 
-def _names_upgrade(connection: str) -> bool:
-    return "upgrade" in map(str.strip, connection.lower().split(","))
+def _names_upgrade(headers: MultiMapping[str]) -> bool:
+    return any(each.lower() == "upgrade" for each in _listed(headers, CONNECTION))
+
+
+def _listed(headers: MultiMapping[str], name: str) -> Iterator[str]:
+    """Return what a header lists, in one line or in several, which says the same."""
+    return (each.strip() for line in headers.getall(name, ()) for each in line.split(","))
 
 
 def _is_key(text: str) -> bool:
