@@ -104,26 +104,30 @@ async def _on_connection(url: str, work: Callable[[Connection], _T]) -> _T:
 
 @asynccontextmanager
 async def _only_one(url: str) -> AsyncIterator[None]:
-    """Keep the other gateways' migrations out.
-
-    The lock is tried again and again rather than waited for: who waits inside a statement is one
-    that CREATE INDEX CONCURRENTLY waits for.
-    """
+    """Keep the other gateways' migrations out."""
     connection = await connect(url)
+    try:
+        await _lock(connection)
+        yield
+    finally:
+        await connection.close()
+
+
+async def _lock(connection: asyncpg.Connection) -> None:
+    """Take the lock of migrations, which ends with the connection.
+
+    It is tried again and again rather than waited for: who waits inside a statement is one that
+    CREATE INDEX CONCURRENTLY waits for.
+    """
     try:
         async with asyncio.timeout(WAIT_FOR_OTHERS_S):
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
     except TimeoutError as error:
-        await connection.close()
         raise MigrationFailed(
             f"another gateway has been migrating this database for over {WAIT_FOR_OTHERS_S:.0f}"
             " seconds; try again when it has ended"
         ) from error
-    try:
-        yield
-    finally:
-        await connection.close()
 
 
 def _revision_of(connection: Connection) -> str | None:
