@@ -181,7 +181,7 @@ async def test_is_shared_though_it_was_forgotten_whom_a_text_is_for(
     text = "subscription { statusChanged { ... on StatusEvent { node { id } } } }"
     monkeypatch.setattr(ReadPlan, "is_personal", True)
     first = await gateway.follow(text, caller=gateway.caller)
-    gateway.hub._sharing._personal.clear()
+    gateway.hub._joining._sharing._personal.clear()
 
     second = await gateway.follow(text, caller=gateway.caller)
 
