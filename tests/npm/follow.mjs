@@ -31,7 +31,8 @@ async function read() {
   return after;
 }
 
-const stop = follow(connect(ASKED_URL, headers), {
+const beat = process.env.BEAT ? Number(process.env.BEAT) : undefined;
+const stop = follow(connect(ASKED_URL, headers, beat), {
   query: EVENTS,
   variables: { filter: { bucketIds: [BUCKET], kinds: ["OBJECT"] } },
   read,

@@ -25,6 +25,7 @@ from tests.serve.gateways import environment, until
 
 from .conftest import NAMESPACE, Event, Place
 from .moving import MOVES, check, moved_through_kills
+from .network import Network
 
 GUIDE = (dev.ROOT / "docs" / "subscriptions.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -83,11 +84,15 @@ def following(
     *,
     events: str = EVENTS,
     read_fails: bool = False,
+    url: str | None = None,
+    beat_ms: int | None = None,
 ) -> Iterator[Client]:
     """Run a client whose code is the guide's; it begins at ``start``, or where it reads.
 
     Args:
         read_fails: The first time.
+        url: Where the gateway is reached; None: where it listens.
+        beat_ms: In place of the one that the guide's clients of npm have.
     """
     with lent_folder() as folder:
         for _, text in BLOCKS:
@@ -105,7 +110,8 @@ def following(
             "FOLDER": str(folder),
             "CLIENT": kind,
             "BUCKET": bucket_id,
-            "ASKED_URL": f"{place.url}/graphql",
+            "ASKED_URL": f"{url or place.url}/graphql",
+            "BEAT": str(beat_ms or ""),
             "ASKED_HEADERS": json.dumps(headers),
             "STATE": STATE,
             "EVENTS": events,
@@ -186,6 +192,24 @@ def test_tells_an_event_whose_node_cannot_be_read(
 
     assert "first is 1001" in refused["error"]
     assert (event["nodeId"], event["node"]) == (id, None)
+
+
+@pytest.mark.usefixtures("node")
+@pytest.mark.parametrize("kind", ["sockets", "streams"])
+def test_notices_a_network_that_falls_silent(place: Place, kind: str, bucket_name: str) -> None:
+    bucket_id = place.create_bucket(bucket_name)
+    with (
+        Network(place.url) as network,
+        following(kind, place, bucket_id, url=network.url, beat_ms=2000) as client,
+    ):
+        until(lambda: client.reads == [0], "the state is read")
+        first = place.create_objects(bucket_id, 1)
+        client.until_told(1)
+        network.fall_silent()
+        second = place.create_objects(bucket_id, 1)
+        events = client.until_told(2)
+
+    assert [each["nodeId"] for each in events] == first + second
 
 
 def test_pages_through_what_happened(place: Place, bucket_name: str) -> None:
