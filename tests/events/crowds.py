@@ -13,7 +13,6 @@ import asyncpg
 
 from gateway.errors import Unavailable
 from gateway.events.cursors import EventCursors
-from gateway.events.log import READ_END
 from tests.events.following import ALL, Gateway, Sink
 from tests.events.world import OBJECTS
 
@@ -37,6 +36,13 @@ ONE_NODE = f"""
 subscription ($id: ID!, $end: Boolean!) {{
   nodeStatus(id: $id, untilTerminal: $end) {{ {_FIELDS} %s }}
 }}
+"""
+# As reads have it beside their data.
+_END = """
+SELECT last_seq, (
+    SELECT mark FROM event_epochs WHERE first_seq <= last_seq ORDER BY epoch DESC LIMIT 1
+) AS epoch
+FROM event_batches ORDER BY no DESC LIMIT 1
 """
 ENDS = ("COMPLETED", "FAILED")
 
@@ -227,7 +233,7 @@ class Cursors:
         if self._told and random.random() < 0.6:
             return random.choice(self._told)
         async with self._is_free:
-            (end,) = await self._sql.fetch(READ_END)
+            (end,) = await self._sql.fetch(_END)
         return self._cursors.write(self._namespace_id, end["epoch"], end["last_seq"])
 
 

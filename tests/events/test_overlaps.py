@@ -130,6 +130,8 @@ async def writing(connect: Connect, random: Random) -> AsyncIterator[None]:
                         await asyncio.sleep(random.random() / 100)
             if random.random() < 0.5:
                 await sql.fetchval("SELECT sequence_events($1)", random.choice([1, 3, 1000]))
+            if random.random() < 0.03:
+                await sql.fetchval("SELECT open_event_epoch()")
             await asyncio.sleep(random.expovariate(1 / 0.01))
 
     tasks = [
