@@ -250,7 +250,7 @@ class LogReader:
         Raises:
             Unavailable: PostgreSQL gives no answer.
         """
-        async with self._database.transaction(namespace_id) as tx:
+        async with self._database.transaction(namespace_id, is_look=True) as tx:
             records = await tx.rows(
                 _PAGE if wanted.node_id is None else _PAGE_BY_NODE,
                 namespace_id=namespace_id,

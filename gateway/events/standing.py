@@ -83,7 +83,7 @@ async def find_standing(
     kind = _KINDS.get(prefix_of(id) or "")
     if kind is None:
         return None
-    async with database.transaction(namespace_id) as tx:
+    async with database.transaction(namespace_id, is_look=True) as tx:
         found = await tx.row(kind.find, namespace_id=namespace_id, id=id)
     if found is None:
         return None

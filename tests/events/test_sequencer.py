@@ -19,7 +19,9 @@ from gateway.database.state import open_state
 from gateway.events import clearing, sequencer
 from gateway.events.sequencer import Sequencer
 from tests.conftest import lent_folder
+from tests.events.following import Gateway
 from tests.events.schedule import ENTITIES
+from tests.events.world import OBJECTS, World
 
 UPDATE = "UPDATE objects SET version = version + 1 WHERE id = $1"
 # Each version of each object, once and in order: what a reader of the log has to get.
@@ -181,6 +183,25 @@ async def test_a_commit_in_a_namespace_is_told_of(database: Database) -> None:
         assert told == [True, True]
     finally:
         database.on_commit = lambda: None
+
+
+async def test_to_follow_is_no_commit(gateway: Gateway, world: World, database: Database) -> None:
+    """Else a crowd that comes back would have the outbox looked at, again and again."""
+    start = await gateway.follow()
+    start.stop()
+    await world.touch_now(OBJECTS[1])
+    told = []
+    database.on_commit = lambda: told.append(True)
+    try:
+        replayed = await gateway.follow(variables={"after": start.last_cursor})
+        await replayed.until_events(1)
+        one = await gateway.follow(
+            "subscription ($id: ID!) { nodeStatus(id: $id) { version } }", {"id": OBJECTS[1]}
+        )
+        assert one.messages == [{"version": 2}]
+    finally:
+        database.on_commit = lambda: None
+    assert told == []
 
 
 async def test_goes_on_after_its_connection_is_lost(
