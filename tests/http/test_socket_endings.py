@@ -16,6 +16,9 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from gateway.database.pool import Database
 from gateway.http.live.rules import LiveRules
+from gateway.http.requests import Asked
+from gateway.http.sockets.connection import Connection
+from gateway.http.sockets.messages import Subscribe
 from gateway.settings import Settings
 from tests.conftest import Shared
 from tests.waiting import until_one_waits
@@ -283,6 +286,23 @@ async def test_answers_under_way_are_waited_for(
         await draining
         assert await buckets(served) == ["kept"]
         assert told.followers == []
+
+
+async def test_what_turns_out_to_be_a_subscription_is_not_waited_for(
+    serving: Serving, told: Told
+) -> None:
+    """It has come, and nobody has looked at it yet."""
+    async with aiohttp.ClientSession() as session, serving(Settings(), follows=told) as served:
+        ws = await session.ws_connect(f"{served.url}/graphql", protocols=[SUBPROTOCOL])
+        await let_in(ws, served)
+        (connection,) = served.connections._beats_at
+        assert isinstance(connection, Connection)
+        connection._start(Subscribe("s", Asked(SUBSCRIPTION, None, {}, None)))
+        connection.retire()
+
+        assert await closing(ws) == (1012, "The gateway restarts; come again")
+        assert told.followers == []
+    assert served.connections.subscriptions == 0
 
 
 async def test_those_that_take_too_long_are_not(

@@ -125,7 +125,7 @@ class Connection:
     def retire(self) -> None:
         """Close when no answer is under way that comes but once; subscriptions go on elsewhere."""
         self._is_retiring = True
-        self._close_if_retired()
+        self.close_if_retired()
 
     def beat(self) -> None:
         """Ping the client, or end if it has sent nothing since the last one."""
@@ -141,8 +141,12 @@ class Connection:
         """Have an operation's id free again."""
         if self._operations.get(operation.id) is operation:
             del self._operations[operation.id]
-        if self._is_retiring:
-            self._close_if_retired()
+        self.close_if_retired()
+
+    def close_if_retired(self) -> None:
+        """Close if it is to retire, and no answer is under way that comes but once."""
+        if self._is_retiring and not any(each.has_one_result for each in self._operations.values()):
+            self.close(RESTART)
 
     async def _take(self, message: WSMessage) -> None:
         match message.type:
@@ -223,10 +227,6 @@ class Connection:
         task = operation.start(message.asked)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _close_if_retired(self) -> None:
-        if not any(each.has_one_result for each in self._operations.values()):
-            self.close(RESTART)
 
     def _set_deadline(self, within_s: float | None, call: Callable[[], None] | None = None) -> None:
         if self._deadline is not None:

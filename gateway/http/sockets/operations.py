@@ -188,6 +188,9 @@ class Operation:
         parts = self._connection.parts
         self._client.use.begin_subscription()
         self._is_counted = True
+        self._connection.close_if_retired()  # it may have waited for what this turned out to be
+        if self._is_over:
+            return
         await parts.admission.turn()
         self._task = None  # whoever is asked to follow has to hand out what there is to stop
         context = parts.make_context(self._client.caller)
