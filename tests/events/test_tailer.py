@@ -95,10 +95,12 @@ async def test_who_begins_while_the_end_of_the_log_is_looked_for_misses_nothing(
 
     async def until_waiting(count: int) -> None:
         async def is_so() -> bool:
-            return await count_waiting(world.sql) == count
+            return await count_waiting(world.sql, "%event_batches%") == count
 
         await until(is_so)
 
+    # So that what follows is one statement, not that and the preparing of it.
+    (await gateway.follow()).stop()
     await first.execute("BEGIN; LOCK TABLE event_batches")
     one = asyncio.create_task(gateway.follow())
     await until_waiting(1)
