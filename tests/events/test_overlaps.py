@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -16,16 +17,20 @@ import pytest
 
 from gateway.database.pool import open_database
 from gateway.events import known_log, log, tailer
+from gateway.events.broker.nats import Broker
 from gateway.events.sequencer import Sequencer
 from gateway.events.streams import audience, entries, stream
 from tests.events.conftest import Connect
 from tests.events.crowds import Cursors, Row, Tide, Visitor, own
 from tests.events.detour import STALL, Detour, detour_to
 from tests.events.following import Gateway, gateway_on
+from tests.events.test_broker import broker_at, until_connected
 from tests.events.test_sequencer import running, until
 from tests.events.world import OBJECTS, ONE, OTHER, World
+from tests.nats import Nats
 
 SECONDS = 0.7
+KINDS = ("plain", "small", "unhurried", "impatient", "cut", "broker")
 # How often each object is changed, by comparison.
 OFTEN = (5, 3, *8 * [1])
 LOG = """
@@ -52,17 +57,19 @@ async def test_each_is_told_all_once_and_in_order(
     postgres_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
     seed: int,
 ) -> None:
     random = Random(seed)  # noqa: S311
-    kind = random.choice(["plain", "small", "unhurried", "impatient", "cut"])
+    kind = random.choice(KINDS)
+    brokers = brokers_at(request.getfixturevalue("nats_server"), random) if kind == "broker" else []
     late_s = random.choice([0.001, 0.003, 0.006])
     set_bounds(monkeypatch, kind, late_s, random)
     stalls = 0.02 if kind == "impatient" else 0
     async with (
         asyncio.timeout(60),
         detour_to(postgres_url, tmp_path, late_s=late_s, stalls=stalls, seed=seed) as (detour, url),
-        gateways_on(url, tmp_path, random) as gateways,
+        gateways_on(url, tmp_path, brokers, random) as gateways,
     ):
         tide = Tide()
         places = {
@@ -105,14 +112,31 @@ def set_bounds(monkeypatch: pytest.MonkeyPatch, kind: str, late_s: float, random
 
 
 @asynccontextmanager
-async def gateways_on(url: str, folder: Path, random: Random) -> AsyncIterator[list[Gateway]]:
+async def gateways_on(
+    url: str, folder: Path, brokers: Sequence[Broker], random: Random
+) -> AsyncIterator[list[Gateway]]:
+    """Run two gateways and the sequencer."""
+    first, second = brokers or (None, None)
+    most_bytes = random.choice([500, 3_000, 10**6])
     async with (
         open_database(url, size=3, slow_s=600) as database,
         running(Sequencer(database, retention_days=7)),
-        gateway_on(database, folder) as one,
-        gateway_on(database, folder, most_bytes=random.choice([500, 3_000, 10**6])) as other,
+        gateway_on(database, folder, broker=first) as one,
+        gateway_on(database, folder, broker=second, most_bytes=most_bytes) as other,
     ):
+        await until_connected(*brokers)
         yield [one, other]
+
+
+def brokers_at(server: Nats, random: Random) -> list[Broker]:
+    """Return the brokers of two gateways, of which now this and now that one publishes."""
+    loop = asyncio.get_running_loop()
+    term_s = random.choice([0.02, 0.1, 10])
+
+    def publishes(turn: int) -> bool:
+        return int(loop.time() / term_s) % 2 == turn
+
+    return [broker_at(server, publishes=partial(publishes, turn)) for turn in range(2)]
 
 
 @asynccontextmanager
