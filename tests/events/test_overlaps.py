@@ -29,7 +29,7 @@ from tests.events.test_sequencer import running, until
 from tests.events.world import OBJECTS, ONE, OTHER, World
 from tests.nats import Nats
 
-SECONDS = 0.7
+SECONDS = 0.5
 KINDS = ("plain", "small", "unhurried", "impatient", "cut", "broker")
 # How often each object is changed, by comparison.
 OFTEN = (5, 3, *8 * [1])
