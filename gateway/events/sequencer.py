@@ -27,7 +27,7 @@ POKES = "event_pokes"
 LEAST_PAUSE_S = 0.005
 # It works on the writers' cores, so the more events it finds, the longer it lets them gather.
 REST_FOR_EVENT_S = 0.0001
-LONGEST_REST_S = 0.02
+LONGEST_REST_S = 0.05
 # Gateways tell of their commits. Others do not, so the outbox is looked at: soon after one of them
 # wrote, else seldom, for a look takes the two processes some 0.3 ms of CPU.
 LONGEST_PAUSE_S = 0.1
