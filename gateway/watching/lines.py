@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
@@ -75,4 +76,12 @@ class Lines:
         except BrokenPipeError:
             raise  # whoever reads has had enough
         except OSError as error:
+            _let_go(self._output)
             raise Refusal(f"what happens cannot be written: {error.strerror}") from error
+
+
+def _let_go(output: BinaryIO) -> None:
+    """Have what is still to be written go nowhere; Python would try again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, output.fileno())
+    os.close(nowhere)

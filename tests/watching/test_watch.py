@@ -242,7 +242,7 @@ def test_says_where_to_go_on_when_its_output_is_full(place: Place, bucket_id: st
     with FULL.open("wb") as full:
         ended = subprocess.run(
             [*GATEWAY, *place.arguments(bucket_id, "--after", start)],
-            env=environment(place.variables),
+            env=environment({**place.variables, "PYTHONUNBUFFERED": ""}),
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=DEADLINE_S,
