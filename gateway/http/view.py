@@ -11,7 +11,6 @@ from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
 from graphql import OperationType as AskedType
 from multidict import istr
-from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
@@ -23,10 +22,11 @@ from gateway.http.answers import Refused
 from gateway.http.bodies import Bodies, BodyStalled
 from gateway.http.event_streams import stream
 from gateway.http.finished import Finished
+from gateway.http.graphiql.page import read_page
+from gateway.http.graphiql.policy import policy_of
 from gateway.http.headers import CONTENT_SECURITY_POLICY, Headers
 from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS, JSON, accept_of, answer_type, wants_events
-from gateway.http.page import policy_of
 from gateway.http.requests import Asked, at_hand, awaited, check_body_type, read_body, read_url
 from gateway.http.sockets.handshake import wants_socket
 from gateway.http.sockets.opening import serve_socket
@@ -54,7 +54,7 @@ class View:
         self._headers = headers
         self._schema = parts.schema
         self._edge = parts.edge
-        self._page = get_graphql_ide_html("graphiql")
+        self._page = read_page()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever goes wrong is told as GraphQL tells errors."""

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from tests.node import NPM
 from tests.node import node as node  # the fixture
 from tests.serve.gateways import environment, until
 
+from .clients import Client
 from .conftest import NAMESPACE, Event, Place
 from .moving import MOVES, check, moved_through_kills
 from .network import Network
@@ -32,38 +32,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 STATE, EVENTS, PAST = (text for language, text in BLOCKS if language == "graphql")
 CLIENTS = ["sockets", "streams", "python"]
 NUMBER = 40
-
-
-class Client:
-    """A program that follows a bucket; what it is told is in a file."""
-
-    def __init__(self, file: Path, process: subprocess.Popen[bytes]) -> None:
-        self._file = file
-        self._process = process
-
-    @property
-    def told(self) -> list[Any]:
-        whole, _, _ = self._file.read_bytes().rpartition(b"\n")
-        return [json.loads(line) for line in whole.splitlines()]
-
-    @property
-    def events(self) -> list[Event]:
-        return [each for each in self.told if "cursor" in each]
-
-    @property
-    def reads(self) -> list[int]:
-        return [each["read"] for each in self.told if "read" in each]
-
-    def until_told(self, number: int) -> list[Event]:
-        """Return the events once there are as many."""
-
-        def told() -> list[Event] | None:
-            assert self._process.poll() is None, self.told
-            events = self.events
-            return events if len(events) >= number else None
-
-        found: list[Event] = until(told, f"{number} events are told")
-        return found
 
 
 @pytest.fixture(params=CLIENTS)

@@ -1,0 +1,1 @@
+"""GraphiQL: the page that a browser gets from the endpoint."""

@@ -1,0 +1,57 @@
+// Runs an operation in GraphiQL, in a browser; what its list of events shows, as lines of
+// JSON. A line of input stops it and runs it again; the end of the input is the end.
+import { readFile } from "node:fs/promises";
+import { chromium } from "playwright-core";
+
+const { CHROMIUM, PAGE_URL, PAGE_HEADERS, OPERATION, IS_OFFLINE, PICTURE } = process.env;
+const packages = new URL("node_modules/", import.meta.url);
+const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+
+// CI has no network but has the packages; the page knows the files by their hashes.
+async function fromPackage(route) {
+  if (IS_OFFLINE) return route.abort();
+  const path = new URL(route.request().url()).pathname.slice(1).replace(/(?<=.)@[^/]*/, "");
+  await route.fulfill({
+    body: await readFile(new URL(path, packages)),
+    contentType: path.endsWith(".css") ? "text/css" : "text/javascript",
+    headers: { "Access-Control-Allow-Origin": "*" },
+  });
+}
+
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+const page = await browser.newPage({ viewport: { width: 1400, height: 850 } });
+await page.route("https://unpkg.com/**", fromPackage);
+page.on("pageerror", (error) => tell({ fault: String(error) }));
+page.on("console", (message) => {
+  const text = message.text();
+  // Browsers tell there of each answer that is an error, too.
+  if (message.type() === "error" && !text.startsWith("Failed to load")) tell({ fault: text });
+});
+
+await page.goto(`${PAGE_URL}?${new URLSearchParams({ q: OPERATION })}`);
+if (IS_OFFLINE) {
+  tell({ shown: await page.locator("body").innerText() });
+} else {
+  await page.getByText("with an API key of this gateway").waitFor(); // GraphiQL has asked for the schema
+  await page.locator("section[aria-label=Headers] .CodeMirror:visible").click();
+  await page.keyboard.press("Control+A");
+  await page.keyboard.insertText(PAGE_HEADERS);
+  await page.getByRole("button", { name: "Show Events" }).click();
+  await page.getByRole("button", { name: "Execute query" }).click();
+}
+
+let isWanted = true;
+process.stdin.on("data", async () => {
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await page.getByRole("button", { name: "Execute query" }).click();
+});
+process.stdin.on("end", () => (isWanted = false));
+for (let told = 0; isWanted; ) {
+  const lines = await page.locator(".events li").allTextContents();
+  if (lines.length < told) told = 0; // the operation runs anew
+  for (const line of lines.slice(told)) tell(JSON.parse(line));
+  told = lines.length;
+  await page.waitForTimeout(50);
+}
+if (PICTURE) await page.screenshot({ path: PICTURE });
+await browser.close();
