@@ -28,7 +28,6 @@ const events = {
   // Once for all that came since the last picture.
   show() {
     const { lines } = this;
-    const isAtEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 4;
     const added = this.waiting.map((text) => {
       const line = document.createElement("li");
       line.textContent = text;
@@ -37,7 +36,6 @@ const events = {
     this.waiting = [];
     lines.append(...added);
     while (lines.childElementCount > MOST_LINES) lines.firstChild.remove();
-    if (isAtEnd) lines.scrollTop = lines.scrollHeight;
     this.count.textContent = `${this.told} told`;
   },
 };
@@ -50,10 +48,10 @@ const eventsPlugin = {
     return React.createElement("svg", looks, [3, 8, 13].map(line));
   },
   content: () => {
-    const header = React.useRef(null);
+    const [header, body] = [React.useRef(null), React.useRef(null)];
     React.useLayoutEffect(() => {
       header.current.firstChild.after(events.count);
-      header.current.after(events.lines);
+      body.current.append(events.lines);
     }, []);
     const clear = { type: "button", className: "graphiql-button", onClick: () => events.clear() };
     return React.createElement(
@@ -65,6 +63,7 @@ const eventsPlugin = {
         React.createElement("h2", null, "Events"),
         React.createElement("button", clear, "Clear"),
       ),
+      React.createElement("div", { ref: body }),
     );
   },
 };
