@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const { CHROMIUM, PAGE_URL, PAGE_HEADERS, OPERATION, IS_OFFLINE, PICTURE } = process.env;
+const [, key] = JSON.parse(PAGE_HEADERS).Authorization.split(" ");
 const packages = new URL("node_modules/", import.meta.url);
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
@@ -51,6 +52,8 @@ for (let told = 0; isWanted; ) {
   if (lines.length < told) told = 0; // the operation runs anew
   for (const line of lines.slice(told)) tell(JSON.parse(line));
   told = lines.length;
+  if ((await page.evaluate(() => JSON.stringify(localStorage))).includes(key))
+    tell({ fault: "the key stays in the browser" });
   await page.waitForTimeout(50);
 }
 if (PICTURE) await page.screenshot({ path: PICTURE });

@@ -28,11 +28,6 @@ subscription Events {
 }
 `;
 
-const HEADERS = `{
-  "Authorization": "Bearer ",
-  "X-Namespace": "default"
-}`;
-
 const place = document.getElementById("graphiql");
 const address = location.origin + location.pathname;
 const given = Object.fromEntries(new URLSearchParams(location.search));
@@ -55,7 +50,9 @@ function start() {
     onEditVariables: (text) => write("variables", text),
     defaultEditorToolsVisibility: "headers",
     inputValueDeprecation: true,
+    storage,
     shouldPersistHeaders: true,
+    showPersistHeadersSettings: false,
   });
   ReactDOM.createRoot(place).render(page);
 }
