@@ -43,11 +43,14 @@ class Connection(asyncpg.Connection):
         return self
 
 
+# Is handed a connection, or None: the place of one that is gone, to open another in.
 _Waiter = asyncio.Future[Connection | None]
 
 
 class Lender:
-    """Whoever waits gets a connection in turn.
+    """Whoever waits gets a connection in turn, be it one that comes back or a new one.
+
+    So while anybody waits, all that may be open are, and nobody who comes later finds one.
 
     Args:
         size: How many connections may be open; the pool's own limit is no smaller.
@@ -87,19 +90,16 @@ class Lender:
             TimeoutError: none came back in time, or none could be opened in time.
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: none can be opened.
         """
-        while True:
-            if self._free:
-                connection = self._free.pop()  # the last one used: the others may be let go
-            elif self._open < self.size:
-                return await self._another()
-            else:
-                handed = await self._wait()
-                if handed is None:
-                    continue
-                connection = handed
-            if not connection.is_closed():
-                return connection
-            await self.discard(connection)
+        connection: Connection | None = None
+        if self._free:
+            connection = self._free.pop()  # the last one used: the others may be let go
+        elif self._open < self.size:
+            self._open += 1
+        else:
+            connection = await self._wait()
+        if connection is None or connection.is_closed():
+            return await self._another(connection)
+        return connection
 
     def give_back(self, connection: Connection) -> None:
         """Take back a connection that has no transaction open."""
@@ -115,7 +115,7 @@ class Lender:
         try:
             await self._pool.release(self._proxies.pop(connection))
         finally:
-            self._one_less()
+            self._hand_on_place()
 
     def give_up(self) -> None:
         """End all connections, whoever has them, and the wait for one."""
@@ -130,12 +130,14 @@ class Lender:
         while self._free:
             await self.discard(self._free.pop())
 
-    async def _another(self) -> Connection:
-        self._open += 1
+    async def _another(self, closed: Connection | None) -> Connection:
+        """Open a connection in the caller's place, perhaps in that of one that was closed."""
         try:
+            if closed is not None:
+                await self._pool.release(self._proxies.pop(closed))
             proxy: Any = await self._pool.acquire(timeout=OPEN_TIMEOUT_S)
         except BaseException:
-            self._one_less()
+            self._hand_on_place()
             raise
         connection: Connection = proxy.bare
         self._proxies[connection] = proxy
@@ -154,24 +156,21 @@ class Lender:
             if not waiter.cancelled() and waiter.exception() is None:
                 handed = waiter.result()
                 if handed is None:
-                    self._wake()
+                    self._hand_on_place()
                 else:
                     self.give_back(handed)
             raise
         finally:
             self._patience.end(waiter)
 
-    def _one_less(self) -> None:
-        self._open -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        """Let the next in turn try to open a connection of its own."""
+    def _hand_on_place(self) -> None:
+        """Let the next in turn open a connection in the place of one that is gone."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
+        self._open -= 1
 
 
 def _give_up(waiter: _Waiter) -> None:

@@ -60,6 +60,48 @@ async def test_who_waits_gets_one_in_turn(small: Database) -> None:
     assert served == list(range(6))
 
 
+@pytest.mark.parametrize("how", ["discarded", "closed"])
+async def test_who_waits_is_not_overtaken_where_a_connection_is_replaced(
+    postgres_url: str, how: str
+) -> None:
+    served: list[str] = []
+
+    async def ask(who: str) -> None:
+        connection = await lender.take()
+        served.append(who)
+        lender.give_back(connection)
+
+    async with open_database(postgres_url, size=1) as database:
+        lender = database.lender
+        connection = await lender.take()
+        waiting = [asyncio.create_task(ask(who)) for who in "abc"]
+        await asyncio.sleep(0)
+
+        if how == "discarded":
+            await lender.discard(connection)
+        else:
+            connection.terminate()
+            lender.give_back(connection)
+        await ask("who comes later")
+
+        await asyncio.gather(*waiting)
+        assert served == ["a", "b", "c", "who comes later"]
+        assert (lender.used(), lender.free(), lender.waiting()) == (0, 1, 0)
+
+
+async def test_a_place_is_handed_on_by_who_gives_up_in_that_moment(postgres_url: str) -> None:
+    async with open_database(postgres_url, size=1) as database:
+        connection = await database.lender.take()
+        waiting = [asyncio.create_task(database.value("SELECT 1", [])) for _ in range(3)]
+        await asyncio.sleep(0)
+
+        await database.lender.discard(connection)
+        waiting[0].cancel()
+
+        assert await asyncio.gather(*waiting[1:]) == [1, 1]
+        assert (database.lender.used(), database.lender.free()) == (0, 1)
+
+
 async def test_nothing_is_lost_when_those_who_wait_give_up(small: Database) -> None:
     chance = random.Random(7)  # noqa: S311 - for a schedule
 
