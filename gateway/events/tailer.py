@@ -204,7 +204,7 @@ class Tailer:
         What is told already is left out. What does not follow, or is of another epoch than the one
         that is known here, is left to the log: it has all that is missing, or knows better.
         """
-        if not self._listener.is_wanted:
+        if not self._is_attentive:
             broker.forget_brought()
         for batch in broker.brought():
             told = self.position + 1 - batch.rows[0]["seq"]
@@ -250,14 +250,21 @@ class Tailer:
         is_publishing = self._broker is not None and self._broker.is_publishing
         return self._listener.is_wanted or is_publishing
 
+    @property
+    def _is_attentive(self) -> bool:
+        """Whether anybody follows here, or is about to."""
+        is_asked = asyncio.get_running_loop().time() < self._attentive_until
+        return is_asked or self._listener.is_wanted
+
     def _hear(self, *arguments: object) -> None:
         """Look, unless nobody would be told, or a broker brings what the database tells of."""
-        loop = asyncio.get_running_loop()
+        if not (self._is_attentive or self._is_wanted):
+            return
         if self._broker is None or not self._broker.is_bringing:
-            if self._is_wanted or loop.time() < self._attentive_until:
-                self._wake()
-        elif self._listener.is_wanted:
+            self._wake()
+        else:
             last_seq = int(str(arguments[-1]))
+            loop = asyncio.get_running_loop()
             loop.call_later(BROKER_MAY_TAKE_S, self._wake_if_before, last_seq)
 
     def _wake_if_before(self, seq: int) -> None:

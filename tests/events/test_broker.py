@@ -309,6 +309,35 @@ async def test_what_no_broker_brings_is_read_when_the_database_tells_of_it(
         assert (traffic.received, traffic.filled) == (0, 10)
 
 
+@pytest.mark.parametrize("brings", [False, True])
+async def test_who_is_about_to_follow_is_told_of_as_much_as_who_does(
+    world: World,
+    sender: Sender,
+    database: Database,
+    tmp_path: Path,
+    nats_server: Nats,
+    monkeypatch: pytest.MonkeyPatch,
+    brings: bool,
+) -> None:
+    """By the broker, or if that brings nothing by the database."""
+    for name in ("LOOK_EVERY_S", "PATIENCE_S", "ATTENTIVE_S"):
+        monkeypatch.setattr(tailer, name, 3600)
+    if brings:
+        monkeypatch.setattr(tailer, "BROKER_MAY_TAKE_S", 3600)
+    async with listening(database, tmp_path, nats_server) as (gateway, _):
+        await gateway.hub._tailer.catch_up()
+        before = gateway.hub.position
+
+        batch = await sender.batch(world, OBJECTS[1])
+        if brings:
+            await sender.send(batch)
+
+        async def is_told() -> bool:
+            return gateway.hub.position == before + 1
+
+        await until(is_told)
+
+
 async def test_what_is_of_another_epoch_is_the_logs_to_tell(
     heard: Heard, sender: Sender, world: World
 ) -> None:
