@@ -23,7 +23,7 @@ GatewayError                  code for programs, message for people
     ├── Forbidden             FORBIDDEN
     ├── BadUserInput          BAD_USER_INPUT    an argument of a read
     ├── LimitExceeded         LIMIT_EXCEEDED    a request that is larger than one may be
-    │   └── TooManyRequests   LIMIT_EXCEEDED    one that comes too early after the others
+    │   └── TooManyRequests   LIMIT_EXCEEDED    one that would be taken later
     ├── DeadlineExceeded      DEADLINE_EXCEEDED     one that takes longer than it may
     ├── PersistedQueryNotFound PERSISTED_QUERY_NOT_FOUND    a hash whose text has to be sent
     ├── NotTrusted            PERSISTED_QUERY_NOT_IN_LIST   no trusted document
@@ -272,11 +272,11 @@ class LimitExceeded(RequestFailure):
 
 
 class TooManyRequests(LimitExceeded):
-    """A request that comes too early after the others.
+    """A request that comes too early after the others, or while too much is open.
 
     Args:
-        maximum: How many there may be in a second, in the long run.
-        wait_s: When the next one will be taken.
+        maximum: How many there may be: in a second, in the long run, or at a time.
+        wait_s: When the next one will be taken, or may well be.
     """
 
     def __init__(self, message: str, *, limit: str, maximum: int, wait_s: float) -> None:

@@ -35,8 +35,7 @@ def told() -> Told:
 
 @pytest.fixture
 async def served(serving: Serving, told: Told) -> AsyncIterator[Served]:
-    rules = LiveRules(connections_per_key=3)
-    async with serving(Settings(), follows=told, live_rules=rules) as served:
+    async with serving(Settings(), follows=told) as served:
         yield served
 
 
@@ -277,18 +276,31 @@ async def test_it_ends_with_the_gateway(serving: Serving, told: Told, served: Se
         assert await events_of(answer) == [RETRY, next_event({"data": {"told": 1}}, id="c1"), ""]
 
 
-async def test_a_key_has_so_many(served: Served, told: Told) -> None:
+@pytest.mark.parametrize("limit", ["connections", "subscriptions"])
+async def test_a_key_has_so_many(serving: Serving, told: Told, limit: str) -> None:
+    most: dict[str, Any] = {f"{limit}_per_key": 2}
     async with (
+        serving(Settings(), follows=told, live_rules=LiveRules(**most)) as served,
         streamed(served, {"query": SUBSCRIPTION}),
-        streamed(served, {"query": SUBSCRIPTION}),
-        streamed(served, {"query": SUBSCRIPTION}),
+        streamed(served, {"query": SUBSCRIPTION}) as second,
     ):
-        await told.follower(3)
+        await told.follower(2)
         async with streamed(served, {"query": SUBSCRIPTION}) as answer:
             assert answer.content_type == "application/json"
             (error,) = (await answer.json())["errors"]
-            assert error["extensions"]["limit"] == "connectionsPerKey"
-    await told.until(lambda: served.connections.count == 0)
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
+        assert error["extensions"] == {
+            "code": "LIMIT_EXCEEDED",
+            "limit": f"{limit}PerKey",
+            "value": 3,
+            "maximum": 2,
+            "retryAfter": 5,
+        }
+
+        second.close()
+        await told.until(lambda: served.connections.count == 1)
+        async with streamed(served, {"query": SUBSCRIPTION}) as answer:
+            assert answer.status == 200
 
 
 async def test_a_slow_client_gets_everything(served: Served, told: Told) -> None:

@@ -249,7 +249,8 @@ async def test_a_key_has_so_many_subscriptions_and_sockets(served: Served, told:
         await subscribe(sockets[4], "1", SUBSCRIPTION)
         answer = await sockets[4].receive_json()
         assert answer["type"] == "error"
-        assert answer["payload"][0]["extensions"]["limit"] == "subscriptionsPerKey"
+        extensions = answer["payload"][0]["extensions"]
+        assert (extensions["limit"], extensions["retryAfter"]) == ("subscriptionsPerKey", 5)
 
         await sockets[0].close()
         await told.until(lambda: served.connections.subscriptions == 3)

@@ -46,7 +46,7 @@ async def answer(
     """Answer a subscription by an event stream, until one of the two sides ends it.
 
     Raises:
-        LimitExceeded: The key holds as many open as it may.
+        TooManyRequests: The key holds as many open as it may.
     """
     digest = secret_digest_in(request.headers.get(AUTHORIZATION))
     stream = EventStream(request, parts)

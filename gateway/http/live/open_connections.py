@@ -7,13 +7,15 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Protocol
 
-from gateway.errors import LimitExceeded
+from gateway.errors import TooManyRequests
 from gateway.http.live.farewells import KEY_ENDED, RESTART, Farewell
 from gateway.http.live.rules import LiveRules
 
 TICK_S = 1.0
 # When the gateway stops, clients come again elsewhere, where each costs CPU.
 LEAVING_PER_S = 200
+# Nobody knows when one of a key's connections ends. Clients wait no longer between two tries.
+COME_AGAIN_S = 5.0
 
 
 class OpenConnection(Protocol):
@@ -43,16 +45,10 @@ class KeyUse:
         """Count one more.
 
         Raises:
-            LimitExceeded: There are as many as there may be.
+            TooManyRequests: There are as many as there may be.
         """
         if self.subscriptions >= self._most_subscriptions:
-            raise LimitExceeded(
-                f"this API key has {self.subscriptions} subscriptions; the most is"
-                f" {self._most_subscriptions}",
-                limit="subscriptionsPerKey",
-                value=self.subscriptions + 1,
-                maximum=self._most_subscriptions,
-            )
+            raise _too_many("subscriptionsPerKey", "subscriptions", self._most_subscriptions)
         self.subscriptions += 1
 
     def end_subscription(self) -> None:
@@ -92,7 +88,7 @@ class OpenConnections:
         """Note whose connection it is.
 
         Raises:
-            LimitExceeded: The key has as many as it may have.
+            TooManyRequests: The key has as many as it may have.
         """
         use = self._uses.get(secret_digest)
         if use is None:
@@ -100,12 +96,7 @@ class OpenConnections:
             self._uses[secret_digest] = use
         most = self._rules.connections_per_key
         if len(use.connections) >= most:
-            raise LimitExceeded(
-                f"this API key has {len(use.connections)} connections open; the most is {most}",
-                limit="connectionsPerKey",
-                value=len(use.connections) + 1,
-                maximum=most,
-            )
+            raise _too_many("connectionsPerKey", "connections open", most)
         use.connections.add(connection)
         return use
 
@@ -171,3 +162,12 @@ class OpenConnections:
             self._ticker = loop.call_later(min(TICK_S, self._rules.beat_s), self._tick)
         else:
             self._ticker = None
+
+
+def _too_many(limit: str, what: str, most: int) -> TooManyRequests:
+    return TooManyRequests(
+        f"this API key has {most} {what}; the most is {most}",
+        limit=limit,
+        maximum=most,
+        wait_s=COME_AGAIN_S,
+    )
