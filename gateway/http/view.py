@@ -124,7 +124,6 @@ class View:
             raise Refused("query is missing; it has to be a document of GraphQL")
         follows = self._parts.follows
         if media_type is EVENTS and follows and self._is_subscription(text, asked.name):
-            self._edge.ended()  # for it may last for days
             return await stream.answer(request, self._parts, follows, text, asked, context)
         outcome = None
         try:

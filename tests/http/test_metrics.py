@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,6 +159,26 @@ async def test_counts_subscriptions_that_share_what_they_are_told(serving: Servi
             found = await samples(served, "gateway_requests_total")
 
     assert found == {("Follow", "ok"): 3}
+
+
+async def test_counts_event_streams_as_they_begin(serving: Serving) -> None:
+    accept = {"Accept": "text/event-stream"}
+    follow = {"query": "subscription Follow { statusChanged { __typename } }"}
+    wrong = {"query": 'subscription Wrong { nodeStatus(id: "x") { status } }'}
+    async with serving(replace(ON, max_connections_per_key=1)) as served:
+        url, headers = f"{served.url}/graphql", served.headers | accept
+        async with served.session.post(url, json=wrong, headers=headers) as answer:
+            await answer.read()
+        async with served.session.post(url, json=follow, headers=headers) as answer:
+            await answer.content.readuntil(b"event: next")
+            await served.post(follow, headers=accept)
+            found = await samples(served, "gateway_requests_total")
+
+    assert found == {
+        ("Wrong", "BAD_USER_INPUT"): 1,
+        ("Follow", "ok"): 1,
+        ("(none)", "LIMIT_EXCEEDED"): 1,
+    }
 
 
 async def test_a_fault_is_the_outcome_wherever_it_stands(

@@ -69,6 +69,7 @@ class EventStream:
     """Writes the results of one subscription; is its sink, and an open connection."""
 
     __slots__ = (
+        "_edge",
         "_following",
         "_is_drained_early",
         "_is_over",
@@ -82,6 +83,7 @@ class EventStream:
     def __init__(self, request: web.Request, parts: LiveParts) -> None:
         self._request = request
         self._rules = parts.rules
+        self._edge = parts.edge
         self._response = web.StreamResponse(headers=HEADERS)
         self._response.force_close()
         if request.version >= HttpVersion11:
@@ -106,6 +108,7 @@ class EventStream:
                 self._refuse(found)
             else:
                 self._go_on(found)
+            self._edge.ended()  # it has begun, and may last for days
             await self._over
         finally:
             self._end()
