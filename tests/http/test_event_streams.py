@@ -197,6 +197,27 @@ async def test_one_that_cannot_begin_is_told_why(served: Served, told: Told) -> 
         assert rest == ["event: complete\ndata:", ""]
 
 
+async def test_one_that_a_fault_keeps_from_beginning_is_told_so(
+    served: Served, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is told nothing comes again and again."""
+
+    def at_start(_: Follower) -> None:
+        raise ValueError("a secret")
+
+    told.at_start = at_start
+    async with streamed(served, {"query": SUBSCRIPTION}) as answer:
+        _, first, *rest = await events_of(answer)
+
+    (error,) = json.loads(first.partition("data: ")[2])["errors"]
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert "a secret" not in first
+    assert rest == ["event: complete\ndata:", ""]
+    (record,) = caplog.records
+    assert record.exc_info
+    assert isinstance(record.exc_info[1], ValueError)
+
+
 @pytest.mark.parametrize("failure", [Unavailable("away"), GatewayError("a secret")])
 async def test_one_that_cannot_go_on_ends_without_completing(
     served: Served, told: Told, failure: GatewayError

@@ -13,7 +13,7 @@ from aiohttp.http_websocket import WebSocketReader
 from graphql import GraphQLError
 
 from gateway.context import Context
-from gateway.errors import GatewayError, RequestFailure
+from gateway.errors import GatewayError, RequestFailure, Unexpected
 from gateway.events.following import MAY_COME_AGAIN, Following, Follows, Message
 from gateway.http import strict_json
 from gateway.http.answers import error_of
@@ -24,6 +24,7 @@ from gateway.http.live.parts import LiveParts
 from gateway.http.media_types import EVENTS
 from gateway.http.requests import Asked
 from gateway.namespaces.shown import secret_digest_in
+from gateway.observing import notes
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +177,9 @@ class EventStream:
             )
         except RequestFailure as failure:
             return [error_of(failure)]
+        except Exception:
+            logger.exception("a subscription could not begin")
+            return [error_of(Unexpected(notes.request_id()))]
 
     def _refuse(self, errors: list[GraphQLError]) -> None:
         if not self._is_over:
