@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from gateway.errors import GatewayError, Unavailable
 from gateway.events.following import Message
 from gateway.http.event_streams import events
+from gateway.http.event_streams.stream import EventStream
 from gateway.http.live.rules import LiveRules
 from gateway.settings import Settings
 
@@ -257,6 +258,23 @@ async def test_who_goes_is_noticed(served: Served, told: Told, method: str) -> N
 
     await told.until(lambda: served.connections.count == 0)
     assert not follower.sink.send(told.published)
+
+
+async def test_who_goes_before_it_has_begun_leaves_nothing(served: Served, told: Told) -> None:
+    told.gate.clear()
+    async with streamed(served, {"query": SUBSCRIPTION}) as answer:
+        follower = await told.follower()
+        stream = follower.sink
+        assert isinstance(stream, EventStream)
+        answer.close()
+        await told.until(lambda: stream._is_over)
+        assert follower.stops == 0  # nobody has it yet
+        told.gate.set()
+
+        await told.until(lambda: served.connections.count == 0)
+        assert follower.stops == 1
+        assert served.connections.subscriptions == 0
+        assert served.connections.secret_digests() == []
 
 
 async def test_comments_show_that_it_lives(serving: Serving, told: Told) -> None:
