@@ -124,8 +124,8 @@ class Authenticator:
         # An outage, in which nothing can be looked up, does not change what was right.
         self._right: OrderedDict[tuple[bytes, str], None] = OrderedDict()
         self._uses = KeyUses(database, most=most, clock=clock)
-        # Set when a change of keys has been committed here.
-        self.changed = asyncio.Event()
+        # Called when a change of keys has been committed here.
+        self.on_change: Callable[[], None] = _nothing
 
     def known(self, authorization: str | None, namespace: str | None) -> Caller | None:
         """Return the caller who shows these, if that needs no look-up."""
@@ -189,7 +189,7 @@ class Authenticator:
         """Look every key up anew; to be called when a change of keys has been committed here."""
         self._known.clear()
         self._look_ups.clear()
-        self.changed.set()
+        self.on_change()
 
     async def close(self) -> None:
         """Return when what is still to be noted is written."""
@@ -247,6 +247,10 @@ class Authenticator:
         look_up = self._look_ups.get(key)
         if look_up is not None and look_up.answer is answer:
             del self._look_ups[key]
+
+
+def _nothing() -> None:
+    """Take note of nothing."""
 
 
 def _key_of(secret: str, namespace: str) -> tuple[bytes, str]:

@@ -15,12 +15,18 @@ from gateway.namespaces.remaining import remaining_s
 
 logger = logging.getLogger(__name__)
 
+# Between two looks, however many connections are opened meanwhile.
+REST_S = 0.05
+
 
 class KeyWatch:
     """Looks all keys that connections are open with up again and again, in one statement.
 
     A key that expires ends on time, also while the database is away. One that is revoked or
-    rotated by this process ends at once, by another within ``every_s``.
+    rotated by this process ends at once, by another within ``every_s``. What let a connection in
+    may have been known for a while, or asked for before a change and answered after it: so a key
+    of which nothing is known is looked up as soon as a connection is open with it. If the database
+    is away in that very moment, nothing is known of that key until it is back.
     """
 
     def __init__(
@@ -32,20 +38,24 @@ class KeyWatch:
         every_s: float,
     ) -> None:
         self._database = database
-        self._changed = authenticator.changed
         self._connections = connections
         self._every_s = every_s
+        self._woken = asyncio.Event()
+        # When all are looked up again, whatever is known of them.
+        self._due_at = 0.0
         self._ends_at: dict[bytes, float] = {}
+        self._new: set[bytes] = set()
+        authenticator.on_change = self._look_at_all
+        connections.on_admitted = self._look_at
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            soonest_s = min(self._ends_at.values(), default=inf) - loop.time()
+            soonest_at = min(self._ends_at.values(), default=inf)
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(0, min(self._every_s, soonest_s))):
-                    await self._changed.wait()
-            self._changed.clear()
+                async with asyncio.timeout_at(min(self._due_at, soonest_at)):
+                    await self._woken.wait()
+            self._woken.clear()
             self._end_those_that_are_over()
             try:
                 await self._look()
@@ -54,12 +64,30 @@ class KeyWatch:
             except Exception:
                 logger.exception("the keys of open connections could not be looked up")
             self._end_those_that_are_over()
+            await asyncio.sleep(REST_S)
+
+    def _look_at_all(self) -> None:
+        self._due_at = 0.0
+        self._woken.set()
+
+    def _look_at(self, digest: bytes) -> None:
+        if digest not in self._ends_at:
+            self._new.add(digest)
+            self._woken.set()
 
     async def _look(self) -> None:
-        digests = self._connections.secret_digests()
+        """Look up all keys if it is time for that, or else those of which nothing is known yet."""
         now = asyncio.get_running_loop().time()
+        digests = [each for each in self._new if each not in self._ends_at]
+        self._new.clear()
+        if now >= self._due_at:
+            self._due_at = now + self._every_s
+            digests = self._connections.secret_digests()
+            # Whoever comes meanwhile with another one is not among those that are looked up.
+            known = self._ends_at
+            self._ends_at = {each: known[each] for each in digests if each in known}
         left_s = await remaining_s(self._database, digests) if digests else {}
-        self._ends_at = {each: now + left_s.get(each, 0) for each in digests}
+        self._ends_at |= {each: now + left_s.get(each, 0) for each in digests}
 
     def _end_those_that_are_over(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -66,6 +67,8 @@ class OpenConnections:
         self._ticker: asyncio.TimerHandle | None = None
         self._uses: dict[bytes, KeyUse] = {}
         self._emptied = asyncio.Event()
+        # Called with the secret of each that is admitted.
+        self.on_admitted: Callable[[bytes], None] = lambda _: None
 
     @property
     def count(self) -> int:
@@ -98,6 +101,7 @@ class OpenConnections:
         if len(use.connections) >= most:
             raise _too_many("connectionsPerKey", "connections open", most)
         use.connections.add(connection)
+        self.on_admitted(secret_digest)
         return use
 
     def remove(self, connection: OpenConnection) -> None:
