@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from gateway.events import tailer
+from tests.events.conftest import Connect
 from tests.events.following import Gateway, Sink
 from tests.events.world import OBJECTS, OTHER, World
+from tests.waiting import until_one_waits
 
 FOLLOW = """
 subscription ($id: ID!, $untilTerminal: Boolean! = true) {
@@ -94,6 +99,38 @@ async def test_what_led_to_the_first_state_is_not_told_again(
     if other:
         await other.until(lambda: other.is_complete)
         assert [each["version"] for each in other.messages] == [1, 2, 3, 5]
+
+
+async def test_an_id_that_is_given_again_has_a_new_life(
+    gateway: Gateway, world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only by hand. Its versions begin anew, and the end of the old life may be told late."""
+    monkeypatch.setattr(tailer, "PATIENCE_S", 60)
+    first, second = await connect(None), await connect(None)
+    asked = {"id": OBJECTS[1], "untilTerminal": False}
+    await world.move_now(OBJECTS[1], "QUEUED", "PROCESSING")
+    before = await gateway.follow(FOLLOW, asked)
+    await world.remove(OBJECTS[1])
+    await world.add(OBJECTS[1])
+
+    # All of it is in the log, which cannot be read any more.
+    await first.execute("BEGIN; SELECT sequence_events(100)")
+    locking = asyncio.create_task(second.execute("BEGIN; LOCK TABLE event_log"))
+    await until_one_waits(gateway.database)
+    await first.execute("COMMIT")
+    await locking
+    sink = await gateway.follow(FOLLOW, asked)
+    await second.execute("COMMIT")
+    await before.until(lambda: before.is_complete)
+    await world.move_now(OBJECTS[1], "QUEUED")
+
+    await sink.until_messages(2)
+    assert told(before) == [("STATUS_CHANGED", "PROCESSING"), ("DELETED", None)]
+    assert [(each["version"], each["status"]) for each in sink.messages] == [
+        (1, "DRAFT"),
+        (2, "QUEUED"),
+    ]
+    assert not sink.is_complete
 
 
 async def test_follows_buckets_until_they_are_gone(gateway: Gateway, world: World) -> None:

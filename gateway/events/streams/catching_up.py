@@ -47,6 +47,9 @@ class CatchingUp:
         (entry,) = await self._stream.maker.entries([standing])
         if not subscriber.is_following:
             return
+        # What was in the log by then led to that state. So did what was committed and not in the
+        # log yet, which is told by its version.
+        subscriber.position = max(subscriber.position, entry.seq)
         subscriber.shown = (entry.version, entry.status)
         audience = self._stream.audience
         takes_more = audience.write(subscriber, [entry.message])
