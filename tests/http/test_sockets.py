@@ -104,6 +104,9 @@ BAD = {
     '{"type": "connection_ack"}': "Unexpected message of type connection_ack received",
     '{"type": "connection_init", "payload": []}': "Invalid message: payload is an array",
     '{"type": "ping", "payload": "x"}': "Invalid message: payload is a string",
+    '{"type": "ping", "payload": ' + '{"a":' * 400 + "1" + "}" * 401: (
+        "Invalid message: payload is nested too deep to be sent back"
+    ),
     '{"type": "pong", "payload": 1}': "Invalid message: payload is a number",
     '{"type": "complete"}': "Invalid message: id has to be a string of 1 to 255 characters",
     '{"type": "subscribe", "payload": {"query": "{a}"}}': "Invalid message: id has to be",

@@ -35,11 +35,11 @@ def close(code: int, reason: str) -> bytes:
     return bytes((_CLOSE, len(told) + 2)) + code.to_bytes(2, "big") + told
 
 
-def protocol_pong(payload: dict[str, Any] | None) -> bytes:
-    """Return the answer to a ping of the protocol."""
+def protocol_pong(payload: bytes | None) -> bytes:
+    """Return the answer to a ping of the protocol; ``payload`` is JSON."""
     if payload is None:
         return text(b'{"type":"pong"}')
-    return text(orjson.dumps({"type": "pong", "payload": payload}))
+    return text(b'{"type":"pong","payload":%b}' % payload)
 
 
 def before_results(id: str) -> bytes:

@@ -29,9 +29,9 @@ class ConnectionInit:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Is to be answered, with the same payload."""
+    """Is to be answered, with the same payload; here it is JSON."""
 
-    payload: dict[str, Any] | None
+    payload: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def read(text: str) -> ClientMessage:
         case "connection_init":
             return ConnectionInit(_object(value, "payload"))
         case "ping":
-            return Ping(_object(value, "payload"))
+            return Ping(_returned(_object(value, "payload")))
         case "pong":
             _object(value, "payload")
             return Pong()
@@ -86,6 +86,13 @@ def read(text: str) -> ClientMessage:
     raise BadMessage(
         "Invalid message: type has to be connection_init, ping, pong, subscribe or complete"
     )
+
+
+def _returned(payload: dict[str, Any] | None) -> bytes | None:
+    try:
+        return None if payload is None else orjson.dumps(payload)
+    except orjson.JSONEncodeError as error:  # which reads deeper than it writes
+        raise BadMessage("Invalid message: payload is nested too deep to be sent back") from error
 
 
 def _id(message: dict[str, Any]) -> str:
