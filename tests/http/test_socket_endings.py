@@ -362,6 +362,8 @@ async def test_the_farewell_is_the_last_that_is_sent(serving: Serving, told: Tol
             raw.send({"type": "ping"})
         told.publish(1)
         assert (await raw.closing())[0] == 4429
+        (connection,) = served.connections._beats_at
+        connection.beat()
         told.publish(2)
         follower.sink.complete()
         raw.send_frame(CLOSE, (4429).to_bytes(2, "big"))

@@ -133,7 +133,7 @@ class Connection:
             self._is_heard = True  # who does not take what was sent cannot have seen a ping
         elif self._is_heard:
             self._is_heard = False
-            self.outlet.write(frames.PING)
+            self.write(frames.PING)
         else:
             self.outlet.abort()
 
