@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from gateway.buckets import holding
 from gateway.objects import new_blobs
-from gateway.objects.drafts import blob_columns
+from gateway.objects.drafts import OWN_OF_BLOB, blob_columns
 from gateway.objects.new_blobs import NewBlob
 from gateway.objects.new_objects import GivenObject, NewObject
 from gateway.objects.tables import BlobRow, ObjectRow
@@ -37,22 +37,6 @@ _OBJECT_COLUMNS = (
     ObjectRow.content_hash,
     ObjectRow.size_bytes,
     ObjectRow.skip_duplicates,
-)
-# The columns of blobs. They are given as one list of JSON: of an array for each, asyncpg looks at
-# every item, which takes an object with two blobs 13 us.
-_BLOB_COLUMNS = (
-    BlobRow.id,
-    BlobRow.position,
-    BlobRow.property,
-    BlobRow.type,
-    BlobRow.key_prefix,
-    BlobRow.properties,
-    BlobRow.filename,
-    BlobRow.size_bytes,
-    BlobRow.mime_type,
-    BlobRow.hash,
-    BlobRow.has_bytes,
-    BlobRow.source_url,
 )
 # What a reading in the statement that adds an object finds there.
 ADDED = {(ObjectRow.__tablename__, "id"), (BlobRow.__tablename__, "object_id")}
@@ -72,19 +56,22 @@ def _add_object(held: CTE | None) -> Insert:
 
 
 def _add_blobs(held: CTE | None) -> Insert:
-    """Return the statement that adds the blobs of an object."""
-    columns = [column(each.key, each.type) for each in _BLOB_COLUMNS]
-    names = [each.key for each in _BLOB_COLUMNS]
+    """Return the statement that adds the blobs of an object.
+
+    They are given as one list of JSON: of an array for each column, asyncpg looks at every item,
+    which takes an object with two blobs 13 us.
+    """
+    columns = [column(name, kind) for name, kind in OWN_OF_BLOB.items()]
     records = func.json_to_recordset(bindparam("blobs", type_=JSON))
     blob = records.table_valued(*columns, name="blob").render_derived(with_types=True)
     same: dict[str, ColumnElement[Any]] = {
         name: bindparam(name) for name in ("namespace_id", "bucket_id")
     }
-    rows = select(*same.values(), bindparam("id"), *[blob.c[name] for name in names])
+    rows = select(*same.values(), bindparam("id"), *[blob.c[name] for name in OWN_OF_BLOB])
     rows = rows.select_from(blob)
     if held is not None:
         rows = rows.select_from(held).where(held.c.is_as_seen)
-    return insert(BlobRow).from_select([*same, "object_id", *names], rows)
+    return insert(BlobRow).from_select([*same, "object_id", *OWN_OF_BLOB], rows)
 
 
 ADD = _add_object(None)

@@ -10,13 +10,31 @@ from typing import Any
 import orjson
 
 from gateway.buckets.bucket_schema import BucketSchema
+from gateway.database.arrays import columns_of
 from gateway.errors import TooLarge
 from gateway.limits import Limits
 from gateway.objects.new_blobs import NewBlob, content_hash
 from gateway.objects.patching import check_fits
+from gateway.objects.tables import BlobRow
 from gateway.patching import patched_metadata
 
 Columns = dict[str, Any]
+
+# The columns of a blob that are its own, besides those that say of which object it is.
+OWN_OF_BLOB = columns_of(
+    BlobRow.id,
+    BlobRow.position,
+    BlobRow.property,
+    BlobRow.type,
+    BlobRow.key_prefix,
+    BlobRow.properties,
+    BlobRow.filename,
+    BlobRow.size_bytes,
+    BlobRow.mime_type,
+    BlobRow.hash,
+    BlobRow.has_bytes,
+    BlobRow.source_url,
+)
 
 
 class Holders:
@@ -165,7 +183,7 @@ class Draft:
 
 
 def blob_columns(blob: NewBlob, position: int) -> Columns:
-    """Return the columns of a new blob's row that are its own."""
+    """Return what ``OWN_OF_BLOB`` names of a new blob."""
     content = blob.content
     return {
         "id": blob.id,

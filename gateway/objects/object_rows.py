@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.database.arrays import arrays, columns_of, rows_of
 from gateway.database.transaction import Transaction
 from gateway.documents.tables import DocumentBlobRow
-from gateway.objects.drafts import Draft
+from gateway.objects.drafts import OWN_OF_BLOB, Draft
 from gateway.objects.tables import BlobRow, ObjectRow
 
 _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
@@ -30,21 +30,7 @@ _OBJECT = columns_of(
 )
 _KEY = columns_of(ObjectRow.bucket_id, ObjectRow.unique_key)
 _HASH = columns_of(BlobRow.bucket_id, BlobRow.hash)
-_OWN_OF_BLOB = columns_of(
-    BlobRow.id,
-    BlobRow.position,
-    BlobRow.property,
-    BlobRow.type,
-    BlobRow.key_prefix,
-    BlobRow.properties,
-    BlobRow.filename,
-    BlobRow.size_bytes,
-    BlobRow.mime_type,
-    BlobRow.hash,
-    BlobRow.has_bytes,
-    BlobRow.source_url,
-)
-_BLOB = columns_of(BlobRow.object_id, BlobRow.bucket_id) | _OWN_OF_BLOB
+_BLOB = columns_of(BlobRow.object_id, BlobRow.bucket_id) | OWN_OF_BLOB
 
 
 def _add_objects() -> Any:
@@ -120,7 +106,7 @@ def _change_blobs() -> Any:
     columns = BlobRow.__table__.c
     return (
         update(BlobRow)
-        .values({columns[name]: new.c[name] for name in _OWN_OF_BLOB if name != "id"})
+        .values({columns[name]: new.c[name] for name in OWN_OF_BLOB if name != "id"})
         .where(columns.namespace_id == _NAMESPACE_ID, columns.id == new.c.id)
     )
 
@@ -128,7 +114,7 @@ def _change_blobs() -> Any:
 _ADD_OBJECTS = _add_objects()
 _LOCK_KEYED = _lock_keyed()
 _FIND_BLOBS = (
-    select(BlobRow.object_id, *(BlobRow.__table__.c[name] for name in _OWN_OF_BLOB))
+    select(BlobRow.object_id, *(BlobRow.__table__.c[name] for name in OWN_OF_BLOB))
     .where(BlobRow.namespace_id == _NAMESPACE_ID, BlobRow.object_id == any_(_IDS))
     .order_by(BlobRow.object_id, BlobRow.position)
 )
@@ -170,7 +156,7 @@ async def lock_keyed(tx: Transaction, keys: Iterable[tuple[str, str]]) -> list[D
     if found:
         # A statement of its own, after the locks: it has to see what their last holders committed.
         for row in await tx.rows(_FIND_BLOBS, namespace_id=tx.namespace_id, ids=list(found)):
-            blob = {name: row[name] for name in _OWN_OF_BLOB}
+            blob = {name: row[name] for name in OWN_OF_BLOB}
             found[row["object_id"]].blobs.append(blob)
     for draft in found.values():
         draft.stored = draft.columns
