@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
-
 from gateway.buckets import holding, names
 from gateway.buckets.tables import BucketRow
 from gateway.checks import check_description, check_name
+from gateway.database.row_patches import RowPatch
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.enums import Status
@@ -22,22 +21,13 @@ from gateway.wording import shortened
 # IN_PROGRESS is left out: a bucket is deleted by a mutation of its own.
 STATUSES_TO_CHOOSE = (Status.ACTIVE, Status.ARCHIVED, Status.SUSPENDED)
 
-_THIS_ONE = (BucketRow.namespace_id == bindparam("namespace_id"), BucketRow.id == bindparam("id"))
-_PATCHED = (
+_PATCH = RowPatch(
+    BucketRow,
     BucketRow.bucket_name,
     BucketRow.description,
     BucketRow.metadata_,
     BucketRow.status,
     BucketRow.is_locked,
-)
-# NO KEY UPDATE: a full lock would wait until no new object names the bucket, perhaps for ever.
-_LOCK_ROW = select(*_PATCHED, BucketRow.version).where(*_THIS_ONE).with_for_update(key_share=True)
-_NEW = {column: bindparam(f"new_{column.name}", type_=column.type) for column in _PATCHED}
-_CHANGE = (
-    update(BucketRow)
-    .values({**_NEW, BucketRow.version: BucketRow.version + 1, BucketRow.updated_at: func.now()})
-    # A patch that changes nothing leaves the version alone.
-    .where(*_THIS_ONE, or_(*(column.is_distinct_from(new) for column, new in _NEW.items())))
 )
 
 
@@ -66,7 +56,7 @@ async def patch_bucket(
     """
     if changes.keys() & {"is_locked", "status"}:
         await holding.hold_alone(tx, id)
-    row = await tx.row(_LOCK_ROW, namespace_id=tx.namespace_id, id=id)
+    row = await _PATCH.lock(tx, id)
     if row is None:
         raise NotFound(f"no bucket has the id {shortened(id)!r}", ("id",))
     if row["status"] == Status.IN_PROGRESS:
@@ -91,19 +81,13 @@ async def patch_bucket(
             f"the bucket is {row['status']} and cannot become {new['status']}", ("status",)
         ),
     ):
-        await tx.run(
-            _CHANGE,
-            namespace_id=tx.namespace_id,
-            id=id,
-            **{f"new_{column}": value for column, value in new.items()},
-        )
+        await _PATCH.change(tx, id, new)
 
 
 def _patched(row: Mapping[str, Any], changes: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     """Return the columns of ``row`` as ``changes`` makes them."""
     gathering = Gathering()
-    new = {column.name: row[column.name] for column in _PATCHED}
-    new.update(changes)
+    new = {**{column: row[column] for column in _PATCH.columns}, **changes}
     with gathering.below():
         check_name(new["bucket_name"], ("bucketName",), most=limits.name_characters)
     with gathering.below():

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, select
 
 from gateway.buckets import holding
 from gateway.buckets.bucket_schema import BucketSchema
 from gateway.buckets.unique_keys import UniqueKey
+from gateway.database.row_patches import RowPatch
 from gateway.database.transaction import Transaction
 from gateway.database.violations import on_violation
 from gateway.errors import AlreadyExists, NotFound
@@ -20,16 +21,16 @@ from gateway.objects.tables import BlobRow, ObjectRow
 from gateway.patching import check_version, patched_metadata
 from gateway.wording import shortened
 
-_THIS_ONE = (ObjectRow.namespace_id == bindparam("namespace_id"), ObjectRow.id == bindparam("id"))
-_FIND_BUCKET_ID = select(ObjectRow.bucket_id).where(*_THIS_ONE)
-_PATCHED = (
+_PATCH = RowPatch(
+    ObjectRow,
     ObjectRow.key_prefix,
     ObjectRow.skip_duplicates,
     ObjectRow.metadata_,
     ObjectRow.unique_key,
 )
-# NO KEY UPDATE: a full lock would wait until no new document names the object.
-_LOCK = select(*_PATCHED, ObjectRow.version).where(*_THIS_ONE).with_for_update(key_share=True)
+_FIND_BUCKET_ID = select(ObjectRow.bucket_id).where(
+    ObjectRow.namespace_id == bindparam("namespace_id"), ObjectRow.id == bindparam("id")
+)
 _FIND_PROPERTIES = (
     select(BlobRow.property)
     .distinct()
@@ -39,13 +40,6 @@ _FIND_KEY = select(ObjectRow.id).where(
     ObjectRow.namespace_id == bindparam("namespace_id"),
     ObjectRow.bucket_id == bindparam("bucket_id"),
     ObjectRow.unique_key == bindparam("key"),
-)
-_NEW = {column: bindparam(f"new_{column.name}", type_=column.type) for column in _PATCHED}
-_CHANGE = (
-    update(ObjectRow)
-    .values({**_NEW, ObjectRow.version: ObjectRow.version + 1, ObjectRow.updated_at: func.now()})
-    # A patch that changes nothing leaves the version alone.
-    .where(*_THIS_ONE, or_(*(column.is_distinct_from(new) for column, new in _NEW.items())))
 )
 
 
@@ -75,14 +69,13 @@ async def patch_object(
     this_one = {"namespace_id": tx.namespace_id, "id": id}
     bucket_id = await tx.value(_FIND_BUCKET_ID, **this_one)
     bucket = bucket_id and await holding.share(tx, bucket_id)
-    row = await tx.row(_LOCK, **this_one)
+    row = await _PATCH.lock(tx, id)
     if not bucket or row is None:
         raise NotFound(f"no object has the id {shortened(id)!r}", ("id",))
     bucket.require_open(("id",))
     check_version(expected_version, current=row["version"], id=id)
 
-    new = {**row, **changes}
-    del new["version"]
+    new = {**{column: row[column] for column in _PATCH.columns}, **changes}
     new["skip_duplicates"] = bool(new["skip_duplicates"])
     gathering = Gathering()
     with gathering.below():
@@ -100,7 +93,7 @@ async def patch_object(
                 new["unique_key"] = bucket.unique_key.read(new["metadata"])
     gathering.end()
     if bucket.unique_key is None or new["unique_key"] == row["unique_key"]:
-        await _change(tx, this_one, new)
+        await _PATCH.change(tx, id, new)
         return
     key = {"namespace_id": tx.namespace_id, "bucket_id": bucket_id, "key": new["unique_key"]}
     if existing_id := await tx.value(_FIND_KEY, **key):
@@ -108,7 +101,7 @@ async def patch_object(
     with on_violation(
         uq_objects_namespace_id_bucket_id_unique_key=taken(bucket.unique_key, new["metadata"], None)
     ):
-        await _change(tx, this_one, new)
+        await _PATCH.change(tx, id, new)
 
 
 def check_fits(
@@ -143,7 +136,3 @@ def taken(
         unique_key.place,
         existing_id=existing_id,
     )
-
-
-async def _change(tx: Transaction, this_one: dict[str, str], new: Mapping[str, Any]) -> None:
-    await tx.run(_CHANGE, **this_one, **{f"new_{column}": value for column, value in new.items()})
