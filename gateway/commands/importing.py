@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,37 +63,20 @@ def import_(
     """
     folder = folder.resolve()
     paths = _files(folder, glob)
-    journal = Journal.of(
-        Path(click.get_app_dir("gateway")) / "imports",
-        *(str(folder), url, namespace, bucket),
-        fresh=not resume,
+    work = partial(
+        bring,
+        paths=paths,
+        folder=folder,
+        bucket=bucket,
+        chosen=chosen,
+        journal=_journal(folder, url, namespace, bucket, fresh=not resume),
+        jobs=jobs,
+        dry_run=dry_run,
     )
-
     has_bar = not as_json and sys.stderr.isatty()
-
-    def on_retry(why: Passing) -> None:
-        if has_bar:
-            click.echo(err=True)  # the bar is drawn anew below
-        tell_of_retry(why)
-
-    async def work() -> Report:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
-        with _progress(paths, is_shown=has_bar) as on_progress:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                return await bring(
-                    Api(session, url=url, key=secret, namespace=namespace, on_retry=on_retry),
-                    paths,
-                    folder=folder,
-                    bucket=bucket,
-                    chosen=chosen,
-                    journal=journal,
-                    jobs=jobs,
-                    dry_run=dry_run,
-                    on_progress=on_progress,
-                )
-
+    run = _run(work, paths, has_bar=has_bar, url=url, key=secret, namespace=namespace)
     try:
-        report = asyncio.run(work())
+        report = asyncio.run(run)
     except Refusal as refusal:
         raise CannotStart(str(refusal)) from refusal
     except KeyboardInterrupt:
@@ -115,6 +99,35 @@ def _files(folder: Path, glob: str) -> list[Path]:
             f"{glob!r} is no pattern of files below the folder, as 'photos/**/*.jpg' is: {error}",
             param_hint="--glob",
         ) from error
+
+
+def _journal(*marks: object, fresh: bool) -> Journal:
+    """Return the journal of the import that these tell from others."""
+    return Journal.of(Path(click.get_app_dir("gateway")) / "imports", *map(str, marks), fresh=fresh)
+
+
+async def _run(
+    work: Callable[..., Awaitable[Report]],
+    paths: Sequence[Path],
+    *,
+    has_bar: bool,
+    url: str,
+    key: str,
+    namespace: str,
+) -> Report:
+    """Return what the work has done with the gateway; tell meanwhile how far it has come."""
+
+    def on_retry(why: Passing) -> None:
+        if has_bar:
+            click.echo(err=True)  # the bar is drawn anew below
+        tell_of_retry(why)
+
+    # No bound on the whole, nor on an answer: a large file takes its time.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=None)
+    with _progress(paths, is_shown=has_bar) as on_progress:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            api = Api(session, url=url, key=key, namespace=namespace, on_retry=on_retry)
+            return await work(api, on_progress=on_progress)
 
 
 @contextmanager
