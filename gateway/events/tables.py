@@ -34,6 +34,6 @@ class EventRow(Row):
 
     __table_args__ = (
         Index(None, "namespace_id", "seq"),
-        Index(None, "namespace_id", "node_id", "seq"),
+        Index(None, "node_id", "namespace_id", "seq"),
         {"postgresql_partition_by": "LIST (day)"},
     )

@@ -15,7 +15,13 @@ from strawberry.utils.str_converters import to_snake_case
 from gateway.planner import sources
 from gateway.planner.audit.made import made_problems
 from gateway.planner.audit.places import LIST, ROOT, SHAPES, Place, Row
-from gateway.planner.audit.tables import has_foreign_key, has_index, in_namespace, one_is_set
+from gateway.planner.audit.tables import (
+    NAMESPACE,
+    has_foreign_key,
+    has_index,
+    in_namespace,
+    one_is_set,
+)
 from gateway.planner.catalog import Catalog
 from gateway.planner.declared import CALLER, text_of
 from gateway.planner.sources import Planned, Source
@@ -287,7 +293,9 @@ def _naming_this(at: Place, table: Table, column: str, *more: str) -> Problems:
         yield _no_column(at.row.title, "id")
         return
     wanted = in_namespace(table, column, *more)
-    if not has_index(table, *wanted):
+    # Values of both are given, so it is all the same which comes first.
+    turned = (column, NAMESPACE, *more)
+    if not has_index(table, *wanted) and not has_index(table, *turned):
         yield f"{table.name} has no index that begins with ({', '.join(wanted)})"
 
 
