@@ -419,6 +419,26 @@ async def test_subscriptions_begin_at_a_steady_rate(serving: Serving, told: Told
         assert [each.asked["variables"]["n"] for each in told.followers] == list(range(11))
 
 
+async def test_whoever_gives_up_has_nobody_wait(serving: Serving, told: Told) -> None:
+    rules = LiveRules(subscribes_per_s=5)
+    async with (
+        serving(Settings(), follows=told, live_rules=rules) as served,
+        served.session.ws_connect(f"{served.url}/graphql", protocols=[SUBPROTOCOL]) as ws,
+    ):
+        await let_in(ws, served)
+        for _ in range(4):  # whose turns would take 60 s
+            for number in range(75):
+                await subscribe(ws, str(number), SUBSCRIPTION)
+            assert await is_served(ws)
+            for number in range(75):
+                await ws.send_json({"id": str(number), "type": "complete"})
+        assert await is_served(ws)
+        before = len(told.followers)
+        await subscribe(ws, "s", SUBSCRIPTION)
+
+        await told.follower(before + 1)
+
+
 async def test_without_subscriptions_one_is_told_so(
     serving: Serving,
 ) -> None:
