@@ -189,6 +189,28 @@ async def test_who_is_silent_is_pinged_and_then_given_up(serving: Serving, told:
         assert "still here" in (await answering).data
 
 
+async def test_a_fault_of_one_ends_no_beats_of_others(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        serving(Settings(), live_rules=LiveRules(beat_s=0.05)) as served,
+        raw_socket(served.url) as raw,
+    ):
+        faulty, *_ = served.connections._beats_at
+        beat = Connection.beat
+
+        def broken(connection: Connection) -> None:
+            if connection is faulty:
+                raise ValueError("a fault")
+            beat(connection)
+
+        monkeypatch.setattr(Connection, "beat", broken)
+        async with raw_socket(served.url) as other:  # its first beat is after one of the other's
+            assert await other.receive_frame() == (PING, b"")
+        raw.die()
+    assert "a fault" in caplog.text
+
+
 Stage = Callable[[RawSocket, Served, Told], Any]
 
 

@@ -155,6 +155,8 @@ class OpenConnections:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
+        # First, so that a fault of one of them is not the end of all ticking.
+        self._ticker = loop.call_later(min(TICK_S, self._rules.beat_s), self._tick)
         while self._beats_at:
             connection, at = next(iter(self._beats_at.items()))
             if at > now:
@@ -162,10 +164,6 @@ class OpenConnections:
             self._beats_at[connection] = now + self._rules.beat_s
             self._beats_at.move_to_end(connection)
             connection.beat()
-        if self._beats_at:
-            self._ticker = loop.call_later(min(TICK_S, self._rules.beat_s), self._tick)
-        else:
-            self._ticker = None
 
 
 def _too_many(limit: str, what: str, most: int) -> TooManyRequests:
