@@ -30,6 +30,7 @@ from tests.events.test_sequencer import LOST, crash, running, until
 from tests.events.world import OBJECTS, ONE, World
 
 WITH_NODES = "subscription { statusChanged { ... on StatusEvent { version node { id } } } }"
+NODE_STATUS = "subscription ($id: ID!) { nodeStatus(id: $id) { event version } }"
 MAKE_HOLE = "DELETE FROM event_log WHERE seq = (SELECT max(seq) FROM event_log) - 1"
 KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -263,6 +264,27 @@ async def test_a_sink_that_fails_is_let_go_of(
     await other.until_events(2)
     assert type(broken.failure) is GatewayError
     assert "the transport is closed" in caplog.text
+
+
+class BrokenAtLast(Sink):
+    def complete(self) -> None:
+        raise RuntimeError("the transport is closed")
+
+
+async def test_a_sink_that_fails_at_last_is_let_go_of(
+    gateway: Gateway, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = {"id": OBJECTS[1]}
+    broken = await gateway.follow(NODE_STATUS, asked, sink=BrokenAtLast())
+    other = await gateway.follow(NODE_STATUS, asked)
+
+    await world.remove(OBJECTS[1])
+    await world.sequence()
+
+    await other.until(lambda: other.is_complete)
+    assert type(broken.failure) is GatewayError
+    assert "the transport is closed" in caplog.text
+    assert gateway.what_is_left() == (0, 0, 0, 0)
 
 
 async def test_nothing_is_left_of_the_last(gateway: Gateway, world: World) -> None:

@@ -145,7 +145,10 @@ class Audience:
     def complete(self, subscriber: Subscriber) -> None:
         """End a subscription well."""
         self.leave(subscriber)
-        subscriber.sink.complete()
+        try:
+            subscriber.sink.complete()
+        except Exception as error:
+            self._drop(subscriber, error)
 
     def fail(self, subscriber: Subscriber, error: GatewayError) -> None:
         """Tell a subscriber that it cannot go on."""
