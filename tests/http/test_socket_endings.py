@@ -36,6 +36,7 @@ mutation ($expiresAt: DateTime) {
   }
 }
 """
+REVOKE = 'mutation { revokeApiKey(id: "%s") { errors { code } } }'
 ENDED = (4403, "Forbidden: this API key has expired, or was revoked or rotated")
 # Another process is heard of only when the keys are looked up again.
 OFTEN = LiveRules(recheck_s=0.05)
@@ -159,6 +160,27 @@ async def test_a_key_that_expires_ends_its_sockets(
             assert await closing(ws) == ENDED
             at -= timedelta(seconds=2)  # how long the database may take to answer
             assert await connection.fetchval("SELECT now() >= $1::timestamptz", at)
+
+
+async def test_a_connection_that_cannot_be_ended_keeps_no_others_open(
+    serving: Serving, told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a fault")
+
+    async with serving(Settings(), follows=told, live_rules=SELDOM) as served:
+        keys = [await create_key(served) for _ in range(2)]
+        async with (
+            opened(served, told, keys[0][1]),
+            opened(served, told, keys[1][1]) as other,
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(Connection, "close", broken)
+                await served.post({"query": REVOKE % keys[0][0]})
+                await told.until(lambda: "a fault" in caplog.text)
+            await served.post({"query": REVOKE % keys[1][0]})
+
+            assert await closing(other) == ENDED
 
 
 # clients that are gone

@@ -56,14 +56,14 @@ class KeyWatch:
                 async with asyncio.timeout_at(min(self._due_at, soonest_at)):
                     await self._woken.wait()
             self._woken.clear()
-            self._end_those_that_are_over()
             try:
+                self._end_those_that_are_over()
                 await self._look()
+                self._end_those_that_are_over()
             except Unavailable:
                 pass  # what was known of the keys goes on to count
             except Exception:
-                logger.exception("the keys of open connections could not be looked up")
-            self._end_those_that_are_over()
+                logger.exception("the keys of open connections could not be looked after")
             await asyncio.sleep(REST_S)
 
     def _look_at_all(self) -> None:
