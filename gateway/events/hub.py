@@ -127,7 +127,11 @@ class Hub:
     def fail_all(self, error: GatewayError) -> None:
         """Tell everybody that it cannot go on."""
         for stream in self._streams:
-            stream.fail(error)
+            try:
+                stream.fail(error)
+            except Exception:  # the others are not to be left to wait, nor to join this one
+                logger.exception("a stream of events could not be ended")
+                self._streams.end(stream)
 
     async def _check_streams(self) -> None:
         loop = asyncio.get_running_loop()

@@ -23,6 +23,7 @@ from gateway.events.following import Message
 from gateway.events.log import LogReader
 from gateway.events.sequencer import Sequencer
 from gateway.events.streams import making
+from gateway.events.streams.stream import Stream
 from gateway.planner.reader import Reader
 from tests.conftest import lent_folder
 from tests.events.following import Gateway, Sink, gateway_on
@@ -145,15 +146,44 @@ async def test_a_hole_in_the_log_is_an_alarm_and_never_skipped(
     async with superuser.transaction():
         await world.touch(*OBJECTS[:3])
         await superuser.execute("SELECT sequence_events(10)")
-        await superuser.execute(
-            "DELETE FROM event_log WHERE seq = (SELECT max(seq) FROM event_log) - 1"
-        )
+        await superuser.execute(MAKE_HOLE)
 
     await sink.until(lambda: sink.failure)
 
     assert type(sink.failure) is GatewayError
     assert sink.events == []
     assert "has a hole after" in caplog.text
+    again = await gateway.follow()
+    await world.touch_now(OBJECTS[4])
+    await again.until_events(1)
+
+
+async def test_a_stream_that_cannot_be_ended_leaves_no_other_waiting(
+    gateway: Gateway,
+    world: World,
+    superuser: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever tells of events goes on, too."""
+    await gateway.follow("subscription { statusChanged { __typename } }")
+    sink = await gateway.follow()
+    streams = [*gateway.hub._streams]
+    fail = Stream.fail
+
+    def fail_but_one(stream: Stream, error: GatewayError) -> None:
+        if stream is streams[0]:
+            raise ZeroDivisionError
+        fail(stream, error)
+
+    monkeypatch.setattr(Stream, "fail", fail_but_one)
+    async with superuser.transaction():
+        await world.touch(*OBJECTS[:3])
+        await superuser.execute("SELECT sequence_events(10)")
+        await superuser.execute(MAKE_HOLE)
+
+    await sink.until(lambda: sink.failure)
+    assert "ZeroDivisionError" in caplog.text
     again = await gateway.follow()
     await world.touch_now(OBJECTS[4])
     await again.until_events(1)
