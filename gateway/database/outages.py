@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 
+# A server that is the primary no more, or not yet.
+TAKES_NO_CHANGES = asyncpg.ReadOnlySQLTransactionError
 # What passes by itself: the server stops, starts, is full, or undid one of two transactions.
 _PASSING = (
+    TAKES_NO_CHANGES,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

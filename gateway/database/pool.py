@@ -15,7 +15,7 @@ from sqlalchemy.sql import ClauseElement
 from gateway import deadline
 from gateway.database import connecting
 from gateway.database.lending import MOST_WAITING, Connection, Lender, QueueFull
-from gateway.database.outages import ANY_FAILURE, is_outage
+from gateway.database.outages import ANY_FAILURE, TAKES_NO_CHANGES, is_outage
 from gateway.database.statements import compiled
 from gateway.database.transaction import Transaction, begin_in
 from gateway.errors import Unavailable
@@ -203,6 +203,8 @@ class Database:
             Unavailable: it happened to the server, or passes by itself.
         """
         passes = is_outage(error, connection)
+        if isinstance(error, TAKES_NO_CHANGES):
+            _terminate(connection)  # where it leads there may be another server by now
         await self._discard(connection)
         if passes:
             self.outages["answer"] += 1

@@ -65,6 +65,7 @@ class Sequencer:
         self._database = database
         self._retention_days = retention_days
         self._poked = asyncio.Event()
+        self._is_well = True
         self.is_leader = False
         self.sequenced = 0  # so many events since this was made
 
@@ -74,20 +75,16 @@ class Sequencer:
 
     async def run(self) -> None:
         """Work until cancelled. Failures are logged, and everything begun anew."""
-        is_well = True
         while True:
             try:
                 async with self._database.own_connection(**_SETTINGS) as connection:
                     await connection.execute(_BE_DURABLE)
-                    if not is_well:
-                        logger.warning("events can be sequenced here again")
-                    is_well = True
                     await self._stand(connection)
                     await self._lead(connection)
             except Unavailable as error:
-                if is_well:  # once for each outage
+                if self._is_well:  # once for each outage
                     logger.warning("no events are sequenced here: %s", error)
-                is_well = False
+                self._is_well = False
             except Exception:
                 logger.exception("sequencing failed (begun anew in %.1f s)", RETRY_AFTER_S)
             finally:
@@ -106,6 +103,7 @@ class Sequencer:
             if loop.time() >= due:
                 if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_KEY):
                     return
+                self._be_well()
                 due = loop.time() + STAND_EVERY_S
             await self._wait_for_poke(due - loop.time())
             if self._take_poke():
@@ -117,6 +115,7 @@ class Sequencer:
         await connection.add_listener(POKES, self._hear)
         # After a restore it looks at all that the log holds.
         epoch = await connection.fetchval("SELECT open_event_epoch()", timeout=OPEN_TIMEOUT_S)
+        self._be_well()  # not before: a server that takes no changes lends the lock all the same
         logger.info("sequencing events here, in epoch %d", epoch)
         self.is_leader = True
         cleaning = asyncio.create_task(clearing.run(self._database, self._retention_days))
@@ -141,6 +140,11 @@ class Sequencer:
             pause_s = LEAST_PAUSE_S if are_others else min(2 * pause_s, LONGEST_PAUSE_S)
             await self._wait_for_poke(max(pause_s, rested_at - loop.time()))
             await asyncio.sleep(rested_at - loop.time())
+
+    def _be_well(self) -> None:
+        if not self._is_well:
+            logger.warning("events can be sequenced here again")
+        self._is_well = True
 
     async def _wait_for_poke(self, seconds: float) -> None:
         """Return once told of a commit, or after so long."""

@@ -402,6 +402,21 @@ async def test_a_connection_that_is_lost_while_reading_is_replaced(
     await other.close()
 
 
+async def test_a_server_that_takes_no_changes_is_an_outage(one: Database, ns: str) -> None:
+    """It was the primary, perhaps: who connects anew comes to the one that is."""
+    for _ in range(2):
+        async with one.connection() as connection:
+            await connection.execute("SET default_transaction_read_only = on")
+        with pytest.raises(Unavailable):
+            async with one.transaction(ns) as tx:
+                await add(tx, "a")
+
+    async with one.transaction(ns) as tx:
+        await add(tx, "b")
+    assert await names(one, ns) == ["b"]
+    assert one.outages == {"answer": 2}
+
+
 async def test_reads_one_value_again_and_again_on_one_connection(one: Database) -> None:
     backends = {await one.value("SELECT pg_backend_pid() + $1", [each]) for each in (0, 0, 0)}
 

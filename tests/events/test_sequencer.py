@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -226,6 +226,35 @@ async def test_goes_on_after_its_connection_is_lost(
 
 async def _is_not(one: Sequencer) -> bool:
     return not one.is_leader
+
+
+async def test_a_server_that_takes_no_changes_is_told_of_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that was the primary, or is not yet."""
+    monkeypatch.setattr(sequencer, "RETRY_AFTER_S", 0)
+    connect, is_primary, attempts = database._connect, False, 0
+
+    async def connect_to_either(settings: Mapping[str, str]) -> asyncpg.Connection:
+        nonlocal attempts
+        attempts += 1
+        more = {} if is_primary else {"default_transaction_read_only": "on"}
+        return await connect({**settings, **more})
+
+    async def are_many() -> bool:
+        return attempts > 3
+
+    monkeypatch.setattr(database, "_connect", connect_to_either)
+    one = Sequencer(database, retention_days=7)
+    async with running(one):
+        await until(are_many)
+        is_primary = True
+        await until_leading(one)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "no events are sequenced here: the database gives no answer; try again",
+        "events can be sequenced here again",
+    ]
 
 
 async def test_tells_of_an_outage_once(
