@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -16,19 +16,22 @@ class Fault(NamedTuple):
     Args:
         changes: The new text for each old one.
         constant: The module's constant that changes; functions change by themselves.
+        remade: A constant that the module's functions made when another module, named first, was
+            imported.
     """
 
     name: str
     module: str
     changes: Mapping[str, str]
     constant: str | None = None
+    remade: tuple[str, str] | None = None
 
 
 @contextmanager
 def seeded(fault: Fault) -> Iterator[None]:
     """Put a fault into the running planner; take it out at the end of the block."""
     module = importlib.import_module(fault.module)
-    altered = _altered(module, fault)
+    altered = _altered(module, fault.changes, fault.name)
     codes = {
         function: function.__code__
         for name, function in _functions(module).items()
@@ -39,18 +42,31 @@ def seeded(fault: Fault) -> Iterator[None]:
         raise AssertionError(f"{fault.name}: this changes nothing")
     try:
         _exchange(module, {name: getattr(altered, name) for name in constants}, _codes(altered))
-        yield
+        with _made_anew(*fault.remade) if fault.remade else nullcontext():
+            yield
     finally:
         _exchange(module, constants, {})
         for function, code in codes.items():
             function.__code__ = code
 
 
-def _altered(module: ModuleType, fault: Fault) -> ModuleType:
+@contextmanager
+def _made_anew(module_name: str, constant: str) -> Iterator[None]:
+    """Have a module's constant as it would be if the module were imported now."""
+    module = importlib.import_module(module_name)
+    before = getattr(module, constant)
+    setattr(module, constant, getattr(_altered(module, {}, module_name), constant))
+    try:
+        yield
+    finally:
+        setattr(module, constant, before)
+
+
+def _altered(module: ModuleType, changes: Mapping[str, str], why: str) -> ModuleType:
     source = inspect.getsource(module)
-    for old, new in fault.changes.items():
+    for old, new in changes.items():
         if source.count(old) != 1:
-            raise AssertionError(f"{fault.name}: {old!r} stands {source.count(old)} times there")
+            raise AssertionError(f"{why}: {old!r} stands {source.count(old)} times there")
         source = source.replace(old, new)
     altered = ModuleType(module.__name__)
     altered.__file__ = module.__file__

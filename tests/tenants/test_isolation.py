@@ -16,9 +16,9 @@ LIST = next(each for each in SOME if each.name == "a list has other namespaces' 
 BY_ID = next(each for each in SOME if each.name == "an id finds another namespace's row")
 PATCH = Fault(
     "a patch changes the bucket of any namespace",
-    "gateway.buckets.patching",
-    {".where(*_THIS_ONE, or_(": ".where(_THIS_ONE[1], or_("},
-    "_CHANGE",
+    "gateway.database.row_patches",
+    {".where(*this_one, or_(": ".where(this_one[1], or_("},
+    remade=("gateway.buckets.patching", "_PATCH"),
 )
 FAULTS = (LIST, BY_ID, PATCH)
 SEED_OF_FAULTS, MOST_STEPS = 6, 2000  # it comes upon each of them soon
