@@ -14,19 +14,25 @@ import aiohttp
 import click
 
 from gateway.commands.output import json_option, print_json
-from gateway.commands.reaching import INTERRUPTED, remote_options, tell_of_retry
-from gateway.database.state import CannotStart
+from gateway.commands.reaching import FAILED, INTERRUPTED, NoAnswer, remote_options, tell_of_retry
 from gateway.importing.api import Api
 from gateway.importing.journal import Journal
 from gateway.importing.report import OnProgress, Report
 from gateway.importing.running import bring
 from gateway.remote import Passing, Refusal
 
+_STATUSES = """\b
+Exit status:
+    0  all is there, or there was no file to bring
+    1  some failed
+    2  none could be brought: wrong usage, a gateway that refuses or gives no answer
+  130  Ctrl-C
+"""
 _MOST_SHOWN = 20
 _MIB = 1024**2
 
 
-@click.command("import", short_help="Bring a folder's files into a bucket.")
+@click.command("import", short_help="Bring a folder's files into a bucket.", epilog=_STATUSES)
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--bucket", required=True, metavar="B", help="The bucket, by name or id.")
 @click.option("--glob", default="**/*", show_default=True, help="Which files, below DIR.")
@@ -58,8 +64,7 @@ def import_(
     """Bring the files below DIR into a bucket: an object for each, its path as keyPrefix.
 
     What the gateway has already is not sent, and of what the bucket has already no second object is
-    made. So after an interruption the same command goes on. Exit status 1 tells that some failed;
-    that there is no file to bring is told, and is no failure.
+    made. So after an interruption the same command goes on.
     """
     folder = folder.resolve()
     paths = _files(folder, glob)
@@ -78,7 +83,7 @@ def import_(
     try:
         report = asyncio.run(run)
     except Refusal as refusal:
-        raise CannotStart(str(refusal)) from refusal
+        raise NoAnswer(str(refusal)) from refusal
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on from here.", err=True)
         sys.exit(INTERRUPTED)
@@ -86,7 +91,7 @@ def import_(
     if not paths:
         click.echo(f"There is no file below {folder} that fits {glob!r}.", err=True)
     if report.failures:
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _files(folder: Path, glob: str) -> list[Path]:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import click
 
 from gateway.remote import Passing
 
+# Exit statuses beside 0. As grep and diff have it, 1 is an answer and 2 says that there is none;
+# click has 2 for a wrong command line, too.
+FAILED = 1
 INTERRUPTED = 130  # as shells tell it of Ctrl-C
 # As gateway.namespaces.first_key has it, which takes half a second to import.
 NAMESPACE_NAME = "default"
+
+
+class NoAnswer(click.ClickException):
+    """What was asked for cannot be done or told; the message says why."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it, as other commands say what keeps them from their work."""
+        click.echo(f"gateway: {self.message}", file=file, err=file is None)
 
 
 def remote_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -77,7 +77,7 @@ class WatchedGateway(FollowedGateway):
 
     async def read_cursor(self) -> str:
         """Return from where to follow, so that nothing is missed that happens from now on."""
-        cursor: str = (await self.ask(_CURSOR, {}))["viewer"]["eventCursor"]
+        cursor: str = (await self.execute(_CURSOR, {}))["viewer"]["eventCursor"]
         return cursor
 
     async def count(self, bucket_id: str | None) -> Counts | None:
@@ -87,7 +87,7 @@ class WatchedGateway(FollowedGateway):
             async for each in self._pages(_COUNT_ALL, "buckets", first=_SMALL_PAGE):
                 counts.add(each)
             return counts
-        bucket = (await self.ask(_COUNT, {"id": bucket_id}))["bucket"]
+        bucket = (await self.execute(_COUNT, {"id": bucket_id}))["bucket"]
         if bucket is None or bucket["status"] == Status.IN_PROGRESS:
             return None
         counts.add(bucket)
@@ -111,7 +111,7 @@ class WatchedGateway(FollowedGateway):
     ) -> AsyncIterator[dict[str, Any]]:
         after = None
         while True:
-            page: Any = await self.ask(text, {**variables, "first": first, "after": after})
+            page: Any = await self.execute(text, {**variables, "first": first, "after": after})
             for name in path:
                 page = page[name]
                 if page is None:

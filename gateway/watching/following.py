@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from asyncio import sleep, timeout
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from gateway.remote import Passing, Refusal, RemoteGateway, kind_of, refusal_of
 
 Message = dict[str, Any]
+T = TypeVar("T")
 
 SUBSCRIPTION = """
 subscription ($filter: StatusEventFilter, $after: EventCursor, $named: Boolean!) {
@@ -62,21 +63,32 @@ class Pauses:
 
 
 class FollowedGateway(RemoteGateway):
-    """A gateway whose events are followed until that is let go."""
+    """A gateway whose events are followed until that is let go, however long it is away."""
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``work()`` gives; try again, as long as it takes, what may pass.
+
+        Raises:
+            Refusal: It does not pass.
+        """
+        pauses = Pauses()
+        while True:
+            try:
+                found = await work()
+            except Passing as error:
+                self._tell(error)
+            else:
+                self._is_retrying = False
+                return found
+            await pauses.wait()
 
     async def messages(
-        self,
-        after: str,
-        *,
-        filter: Mapping[str, Any],
-        named: bool,
-        on_break: Callable[[Refusal], None],
+        self, after: str, *, filter: Mapping[str, Any], named: bool
     ) -> AsyncGenerator[Message]:
         """Yield checkpoints, events and resets after a place.
 
         Args:
             named: Whether events tell the names of what they are about.
-            on_break: Called each time the gateway is away, or sends the client away.
 
         Raises:
             Refusal: The gateway does not take the key, the place or the filter.
@@ -89,10 +101,11 @@ class FollowedGateway(RemoteGateway):
                     while True:
                         message = await _next_result(socket)
                         pauses.reset()
+                        self._is_retrying = False
                         variables["after"] = message["cursor"]
                         yield message
             except Passing as error:
-                on_break(error)
+                self._tell(error)
             await pauses.wait()
 
     @asynccontextmanager

@@ -48,6 +48,9 @@ class Lines:
         """Return what shows this for as long as it is entered."""
         return nullcontext()
 
+    def found(self, bucket_name: str) -> None:
+        """Take note of what the bucket is called."""
+
     def event(self, message: Message) -> None:
         """Show an event."""
         self._write({name: message[name] for name in FIELDS})
@@ -73,10 +76,10 @@ class Lines:
         try:
             self._output.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             self._output.flush()
-        except BrokenPipeError:
-            raise  # whoever reads has had enough
         except OSError as error:
             _let_go(self._output)
+            if isinstance(error, BrokenPipeError):
+                raise  # whoever reads has had enough
             raise Refusal(f"what happens cannot be written: {error.strerror}") from error
 
 

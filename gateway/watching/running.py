@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from gateway.enums import EntityKind
-from gateway.remote import Passing, Refusal
+from gateway.remote import Refusal
 from gateway.status import ENDS
 from gateway.watching.api import Counts, WatchedGateway
-from gateway.watching.following import Message, Pauses
+from gateway.watching.following import Message
 from gateway.watching.unfinished import Unfinished
-
-T = TypeVar("T")
 
 # Between two looks at how much is in each status.
 _COUNT_EVERY_S = 0.25
@@ -34,6 +31,9 @@ class View(Protocol):
     @property
     def wants_names(self) -> bool:
         """Whether it shows what things are called."""
+
+    def found(self, bucket_name: str) -> None:
+        """Show what the bucket is called."""
 
     def event(self, message: Message) -> None:
         """Show an event."""
@@ -57,15 +57,15 @@ class Watcher:
     ``cursor`` is the place after which another watch would go on.
 
     Args:
-        bucket_id: None: all that the key can see.
+        bucket: Its name or id; None: all that the key can see.
     """
 
-    def __init__(self, gateway: WatchedGateway, view: View, *, bucket_id: str | None) -> None:
+    def __init__(self, gateway: WatchedGateway, view: View, *, bucket: str | None) -> None:
         self._gateway = gateway
         self._view = view
-        self._bucket_id = bucket_id
+        self._bucket = bucket
+        self._bucket_id: str | None = None
         self._unfinished = Unfinished()
-        self._is_waiting = False
         self._has_changed = asyncio.Event()
         self.cursor = ""
 
@@ -79,11 +79,15 @@ class Watcher:
             How much is in each status when all is at an end; None: the bucket is gone.
 
         Raises:
-            Refusal: The gateway does not take the key or the place.
+            Refusal: The gateway does not take the key, the bucket or the place.
         """
-        self.cursor = await self._insist(self._gateway.read_cursor) if after is None else after
+        if self._bucket is not None:
+            found = await self._gateway.find_bucket(self._bucket)
+            self._bucket_id = found["id"]
+            self._view.found(found["bucketName"])
+        self.cursor = await self._gateway.read_cursor() if after is None else after
         if until_done:
-            await self._insist(self._read_unfinished)
+            await self._read_unfinished()
             if after is None and self._unfinished.is_empty:
                 counts = await self._count()
                 if counts is None or _is_at_an_end(counts):
@@ -100,12 +104,10 @@ class Watcher:
     async def _follow(self, *, until_done: bool) -> Counts | None:
         is_live = False
         filter = {"bucketIds": [self._bucket_id]} if self._bucket_id else {}
-        messages = self._gateway.messages(
-            self.cursor, filter=filter, named=self._view.wants_names, on_break=self._wait
-        )
+        named = self._view.wants_names
+        messages = self._gateway.messages(self.cursor, filter=filter, named=named)
         async with aclosing(messages):
             async for message in messages:
-                self._is_waiting = False
                 match message["__typename"]:
                     case "StatusCheckpoint":
                         is_live = not message["replaying"]
@@ -113,7 +115,7 @@ class Watcher:
                     case "StatusReset":
                         self._view.reset(message)
                         if until_done:
-                            await self._insist(self._read_unfinished)
+                            await self._read_unfinished()
                     case _:
                         self._view.event(message)
                         self._unfinished.take(message)
@@ -132,7 +134,7 @@ class Watcher:
         await self._unfinished.read(self._gateway.unfinished(self._bucket_id))
 
     async def _count(self) -> Counts | None:
-        counts = await self._insist(lambda: self._gateway.count(self._bucket_id))
+        counts = await self._gateway.count(self._bucket_id)
         if counts is not None:
             self._view.counted(counts)
         return counts
@@ -144,21 +146,6 @@ class Watcher:
             self._has_changed.clear()
             await self._count()
             await asyncio.sleep(_COUNT_EVERY_S)
-
-    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return what the gateway answers, however long it is away."""
-        pauses = Pauses()
-        while True:
-            try:
-                return await ask()
-            except Passing as error:
-                self._wait(error)
-            await pauses.wait()
-
-    def _wait(self, why: Refusal) -> None:
-        if not self._is_waiting:
-            self._is_waiting = True
-            self._view.waiting(why)
 
 
 def _is_at_an_end(counts: Counts) -> bool:

@@ -44,16 +44,19 @@ class Screen:
     """A table of how much is in each status, and the newest changes below.
 
     Args:
-        title: What is watched.
+        name: What is watched, as it was asked for.
+        url: Where.
     """
 
     wants_counts = True
     wants_names = True
 
-    def __init__(self, title: str, *, console: Console | None = None) -> None:
-        self._title = title
+    def __init__(self, name: str, url: str, *, console: Console | None = None) -> None:
+        self._name = name
+        self._url = url
         self._console = console or Console()
         self._state = Text("connecting", "yellow")
+        self._why = ""
         self._counts = Counts(Counter(), Counter())
         self._newest: deque[Message] = deque(maxlen=_MOST_CHANGES)
         self._events = 0
@@ -64,11 +67,16 @@ class Screen:
             refresh_per_second=_REFRESHES_PER_S,
             redirect_stdout=False,
             redirect_stderr=False,
+            transient=True,  # of a watch that cannot begin only the reason is left
         )
 
     def shown(self) -> AbstractContextManager[Any]:
         """Return what shows this for as long as it is entered."""
         return self._live
+
+    def found(self, bucket_name: str) -> None:
+        """Show what the bucket is called."""
+        self._name = bucket_name
 
     def event(self, message: Message) -> None:
         """Show an event."""
@@ -86,21 +94,30 @@ class Screen:
     def following(self, is_live: bool) -> None:
         """Show whether what comes happens now."""
         self._state = Text("live", "green") if is_live else Text("catching up", "yellow")
+        self._why = ""
+        self._live.transient = False
 
-    def waiting(self, _: Refusal) -> None:
+    def waiting(self, why: Refusal) -> None:
         """Show that the gateway is away."""
         self._state = Text("waiting for the gateway", "yellow")
+        self._why = str(why)
 
     def render(self) -> RenderableType:
         """Return all that is shown."""
-        room = max(1, self._console.height - _LINES_BESIDES_CHANGES)
-        return Group(self._heading(), "", self._table(), "", *self._progress(), self._changes(room))
+        why = [Text(self._why, "yellow", no_wrap=True, overflow="ellipsis")] if self._why else []
+        room = max(1, self._console.height - _LINES_BESIDES_CHANGES - len(why))
+        return Group(
+            self._heading(), *why, "", self._table(), "", *self._progress(), self._changes(room)
+        )
 
     def _heading(self) -> RenderableType:
         elapsed_s = int(time.monotonic() - self._began_at)
         clock = f"{elapsed_s // 3600}:{elapsed_s // 60 % 60:02}:{elapsed_s % 60:02}"
         return Text.assemble(
-            (self._title, "bold"), "  ", self._state, (f"  {self._events:,} events  {clock}", "dim")
+            (f"{self._name}  {self._url}", "bold"),
+            "  ",
+            self._state,
+            (f"  {self._events:,} events  {clock}", "dim"),
         )
 
     def _table(self) -> RenderableType:

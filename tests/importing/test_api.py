@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway import remote
 from gateway.importing.api import Api
-from gateway.remote import Refusal
+from gateway.remote import Refusal, RemoteGateway
 
 BUCKET = {"id": "bkt_1", "bucketName": "a", "bucketSchema": {}}
 
@@ -21,7 +21,7 @@ def refused(code: str) -> dict[str, Any]:
 
 
 async def find_bucket(
-    *answers: dict[str, Any] | tuple[int, str],
+    *answers: dict[str, Any] | tuple[int, str], kind: type[RemoteGateway] = Api
 ) -> tuple[dict[str, Any], list[str]]:
     """Ask a gateway that gives these answers one after the other; return what is told of it too.
 
@@ -40,7 +40,7 @@ async def find_bucket(
     app = web.Application()
     app.router.add_post("/graphql", answer)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        gateway = Api(
+        gateway = kind(
             session,
             url=str(server.make_url("")),
             key="sk_1",

@@ -219,7 +219,7 @@ def test_what_cannot_begin_says_why(
     with lent_folder() as folder:
         ended = Importing(served, folder, name).run(*more)
 
-    assert ended.status == 1
+    assert ended.status == 2
     *retries, last = ended.complaint.splitlines()
     assert last.startswith("gateway: ")
     assert reason in last

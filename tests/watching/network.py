@@ -10,18 +10,20 @@ from urllib.parse import urlsplit
 
 
 class Network(ThreadingTCPServer):
-    """Hands on all that comes to its ``url``."""
+    """Hands on all that comes to its ``url``, at which nothing listens before it is entered."""
 
     daemon_threads = True
 
     def __init__(self, gateway_url: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+        super().__init__(("127.0.0.1", 0), _Connection, bind_and_activate=False)
+        self.server_bind()
         parts = urlsplit(gateway_url)
         self.gateway = (parts.hostname or "", parts.port or 80)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.silence = Event()
 
     def __enter__(self) -> Network:
+        self.server_activate()
         Thread(target=self.serve_forever, daemon=True).start()
         return self
 

@@ -23,10 +23,12 @@ from gateway.watching.lines import FIELDS
 from tests.operations import DELETE_BUCKET
 from tests.serve.gateways import DEADLINE_S, GATEWAY, environment, run, until
 
-from .conftest import STATUSES, Place, moves_by_object, watching
+from .conftest import STATUSES, Place, Watch, moves_by_object, watching
+from .network import Network
 from .test_documented_clients import cursor_set_back
 
 FULL = Path("/dev/full")
+ERASED = rb"(\x1b\[1A\x1b\[2K)+"
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
 
 
@@ -141,7 +143,7 @@ def test_ends_at_once_where_nothing_goes_on(place: Place, bucket_id: str) -> Non
     assert len(watch.events) == 2 * 4
 
 
-@pytest.mark.parametrize(("more", "status"), [((), 0), (("--until", "done"), 1)])
+@pytest.mark.parametrize(("more", "status"), [((), 0), (("--until", "done"), 2)])
 def test_ends_with_its_bucket(
     place: Place, bucket_id: str, more: tuple[str, ...], status: int
 ) -> None:
@@ -188,7 +190,7 @@ def test_ends_when_its_key_is_revoked(place: Place, bucket_id: str, database_url
         place.create_objects(bucket_id, 1)
         watch.until_told(1)
         assert run("keys", "revoke", id, variables=variables).status == 0
-        assert watch.wait() == 1
+        assert watch.wait() == 2
 
     assert "Forbidden" in watch.complaint
     assert watch.complaint.startswith("gateway: ")
@@ -202,19 +204,63 @@ def test_ends_when_its_key_is_revoked(place: Place, bucket_id: str, database_url
         (("--namespace", "none"), "namespace"),
         (("--after", "short"), "this is no event cursor; pass one that the gateway gave"),
         (("--after", "A" * 22), "after is no event cursor of this namespace"),
-        (("--url", "http://127.0.0.1:9", "any"), "gives no answer"),
     ],
 )
 def test_what_cannot_begin_says_why(place: Place, more: tuple[str, ...], reason: str) -> None:
     ended = place.watch(*more)
 
-    assert (ended.status, ended.output) == (1, "")
-    *retries, last = ended.complaint.splitlines()
-    assert last.startswith("gateway: ")
-    assert reason in last
-    assert [each.endswith("; trying again") for each in retries] == (
-        [True] if reason == "gives no answer" else []
-    )
+    assert (ended.status, ended.output) == (2, "")
+    (line,) = ended.complaint.splitlines()
+    assert line.startswith("gateway: ")
+    assert reason in line
+
+
+def test_waits_for_a_gateway_that_does_not_listen_yet(
+    place: Place, bucket_id: str, bucket_name: str
+) -> None:
+    start = place.cursor()
+    (id,) = place.create_objects(bucket_id, 1)
+    network = Network(place.url)
+    with (
+        watching(place, "--url", network.url, "--after", start) as every,
+        watching(place, bucket_name, "--url", network.url, "--after", start) as one,
+        watching(place, bucket_name, "--url", network.url, "--until", "done") as done,
+    ):
+        watches = every, one, done
+        until(lambda: all(each.complaint for each in watches), "all three wait")
+        with network:
+            until(lambda: _tells_of(every, id) and _tells_of(one, id), "both tell of it")
+            finish(place, [id])
+            assert done.wait() == 0
+        said = [each.complaint.splitlines() for each in watches]
+
+    waiting = f"waiting for the gateway: {network.url}/graphql gives no answer: "
+    assert all(lines[0].startswith(waiting) for lines in said)
+    assert said[2][1:] == ["Everything is at an end: 1 COMPLETED."]
+    # It is said once for each outage, and to leave the network is one.
+    assert all(len(lines) <= 2 for lines in said)
+
+
+def _tells_of(watch: Watch, id: str) -> bool:
+    return id in {each["nodeId"] for each in watch.events}
+
+
+def test_ends_when_nobody_reads_its_output(place: Place, bucket_id: str) -> None:
+    start = place.cursor()
+    reader, writer = os.pipe()
+    os.close(reader)
+    place.create_objects(bucket_id, 1)
+    with os.fdopen(writer, "wb") as output:
+        ended = subprocess.run(
+            [*GATEWAY, *place.arguments(bucket_id, "--after", start)],
+            env=environment(place.variables),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_the_address_may_be_that_of_graphiql(place: Place, bucket_id: str) -> None:
@@ -227,7 +273,7 @@ def test_refuses_an_address_at_which_is_no_gateway(place: Place) -> None:
     elsewhere = place.watch("--url", f"{place.url}/elsewhere")
     nowhere = place.watch("--url", "ftp://127.0.0.1")
 
-    assert elsewhere.status == 1
+    assert elsewhere.status == 2
     assert elsewhere.complaint.endswith(
         "/elsewhere/graphql answers 404, and not as a gateway does\n"
     )
@@ -249,12 +295,22 @@ def test_says_where_to_go_on_when_its_output_is_full(place: Place, bucket_id: st
             check=False,
         )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert re.fullmatch(
         rb"gateway: what happens cannot be written: No space left on device"
         rb"(; --after \S{22} goes on from here)?\n",
         ended.stderr,
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "statuses"),
+    [("watch", ["0", "1", "2", "130", "141", "143"]), ("import", ["0", "1", "2", "130"])],
+)
+def test_help_has_a_line_for_each_exit_status(command: str, statuses: list[str]) -> None:
+    listed = run(command, "--help").output.partition("Exit status:\n")[2]
+
+    assert re.findall(r"^ +(\d+)  \S", listed, re.MULTILINE) == statuses
 
 
 def test_needs_a_key(place: Place) -> None:
@@ -320,13 +376,21 @@ def test_shows_a_table_on_a_terminal(mortal: Place, bucket_name: str) -> None:
             terminal.until_shown(r"DRAFT +COMPLETED +total\s+objects +1 +2 +3")
             terminal.until_shown("2 of 3 done")
             mortal.kill()
-            terminal.until_shown("waiting for the gateway")
+            terminal.until_shown(r"waiting for the gateway .*\s+.*(gives no answer|broken off)")
             with mortal.serving():
                 finish(mortal, ids[2:])
                 terminal.until_shown(r"COMPLETED +total\s+objects +3 +3")
                 terminal.process.send_signal(signal.SIGINT)
                 terminal.until_shown(r"Interrupted; --after \S{22} goes on from here\.")
                 assert terminal.process.wait(DEADLINE_S) == 130
+
+
+def test_leaves_only_the_reason_on_a_terminal_where_it_cannot_begin(place: Place) -> None:
+    with on_a_terminal(place, "none") as terminal:
+        assert terminal.process.wait(DEADLINE_S) == 2
+        terminal.until_shown("gateway: there is no bucket 'none'")
+
+    assert re.search(ERASED + rb"gateway: there", terminal.written)
 
 
 def test_gives_the_terminal_its_cursor_back_when_it_is_ended(place: Place) -> None:
@@ -338,3 +402,4 @@ def test_gives_the_terminal_its_cursor_back_when_it_is_ended(place: Place) -> No
 
         _, _, last = terminal.written.rpartition(HIDE_CURSOR)
         assert SHOW_CURSOR in last
+        assert not re.search(ERASED + rb"Interrupted", last)  # what it showed stays
