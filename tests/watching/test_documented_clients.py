@@ -168,7 +168,7 @@ def test_notices_a_network_that_falls_silent(place: Place, kind: str, bucket_nam
     bucket_id = place.create_bucket(bucket_name)
     with (
         Network(place.url) as network,
-        following(kind, place, bucket_id, url=network.url, beat_ms=1000) as client,
+        following(kind, place, bucket_id, url=network.url, beat_ms=400) as client,
     ):
         until(lambda: client.reads == [0], "the state is read")
         first = place.create_objects(bucket_id, 1)
