@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from gateway.checks import check_text, has_harmless_text
 from gateway.context import Context
-from gateway.database.transaction import Transaction
+from gateway.database.transaction import RollBack, Transaction
 from gateway.enums import OnError
 from gateway.errors import Aborted, Overtaken, Refused, Unavailable, UserFailure
 from gateway.mutation import as_plain
@@ -16,10 +16,6 @@ MOST_INPUTS = 1000
 _MOST_TRIES = 20
 
 T = TypeVar("T")
-
-
-class _RollBack(Exception):
-    """Ends a transaction of which nothing is to be kept."""
 
 
 async def keep_each(
@@ -77,8 +73,8 @@ async def _in_transaction(
             async with context.transaction() as tx:
                 kept = await keep(tx, inputs)
                 if is_whole and any(map(_is_failure, kept)):
-                    raise _RollBack
-        except _RollBack:
+                    raise RollBack
+        except RollBack:
             return kept
         except Overtaken:
             continue

@@ -17,6 +17,10 @@ from gateway.database.statements import compiled
 _BEGIN = "BEGIN; SET LOCAL plan_cache_mode = auto"
 
 
+class RollBack(Exception):
+    """Ends a transaction of which nothing is to be kept; whoever raises it catches it again."""
+
+
 class Transaction:
     """One transaction on one connection, in a namespace or, for the gateway's own tables, in none.
 

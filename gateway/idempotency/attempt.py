@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from gateway import deadline
 from gateway.database.connecting import STATEMENT_TIMEOUT_S
 from gateway.database.pool import Database
-from gateway.database.transaction import Transaction
+from gateway.database.transaction import RollBack, Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.idempotency import claims
 from gateway.idempotency.answers import is_refused, to_plain
@@ -19,10 +19,6 @@ from gateway.idempotency.answers import is_refused, to_plain
 # Of those who come to this process with the same key, all but the first wait here: a connection
 # for each would leave none for others, and a source that is being fetched is not fetched twice.
 _locks = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
-
-
-class _RollBack(Exception):
-    """Ends a transaction of which nothing is to be kept."""
 
 
 class Attempt:
@@ -118,9 +114,9 @@ class Attempt:
     async def _roll_back(self) -> None:
         if self._held is not None:
             (_, held), self._held = self._held, None
-            with suppress(_RollBack):
+            with suppress(RollBack):
                 async with held:
-                    raise _RollBack
+                    raise RollBack
 
     def _tell(self) -> None:
         calls, self._once_committed = self._once_committed, []
