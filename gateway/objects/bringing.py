@@ -137,8 +137,25 @@ class Bringing:
         }
         keys = {content_hash: self._new_key() for content_hash in data}
         sources: dict[str, _Source] = {}
+        works: list[Callable[[], Awaitable[None]]] = [
+            *(partial(self._store.put, keys[each], data[each]) for each in data),
+            *self._fetches(everything, sources),
+        ]
+        if works:
+            with deadline.paused():
+                await self._all(works)
+        self._may_be_named = True
+        return [
+            _outcome(each, keys, sources, field) if isinstance(each, list) else each
+            for each in wanted
+        ]
+
+    def _fetches(
+        self, wanted: Iterable[Wanted], sources: dict[str, _Source]
+    ) -> list[Callable[[], Awaitable[None]]]:
+        """Return what fetches each URL, and enters in ``sources`` what came of it."""
         by_url: dict[str, list[tuple[Source, FieldType]]] = {}
-        for each in everything:
+        for each in wanted:
             if (source := each.fetched_source) is not None:
                 by_url.setdefault(source.url, []).append((source, each.kind))
 
@@ -150,18 +167,7 @@ class Bringing:
             except FetchFailed as failure:
                 sources[url] = failure
 
-        works = [
-            *(partial(self._store.put, keys[each], data[each]) for each in data),
-            *(partial(fetch, url, its) for url, its in by_url.items()),
-        ]
-        if works:
-            with deadline.paused():
-                await self._all(works)
-        self._may_be_named = True
-        return [
-            _outcome(each, keys, sources, field) if isinstance(each, list) else each
-            for each in wanted
-        ]
+        return [partial(fetch, url, its) for url, its in by_url.items()]
 
     def _new_key(self) -> str:
         key = new_key(self.namespace_id)
