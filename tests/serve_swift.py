@@ -73,10 +73,13 @@ def serve(listening: Any, application: Any) -> None:
     )
 
 
-def main() -> None:
-    for name in ("fsync", "fdatasync"):
-        setattr(os, name, lambda _: None)
-    (FOLDER / "devices" / "one").mkdir(parents=True, exist_ok=True)
+def port_of(listening: Any) -> int:
+    port: int = listening.getsockname()[1]
+    return port
+
+
+def configure() -> None:
+    """Write what all of Swift's parts read first."""
     utils.SWIFT_CONF_FILE = write(
         "swift.conf",
         """
@@ -91,8 +94,10 @@ def main() -> None:
     utils.validate_hash_conf()
     storage_policy.reload_storage_policies()
 
-    listening = {name: eventlet.listen(("127.0.0.1", 0)) for name in BACKENDS}
-    for name, each in listening.items():
+
+def write_rings(ports: dict[str, int]) -> None:
+    """Write where each part of Swift is."""
+    for name, port in ports.items():
         builder = RingBuilder(part_power=4, replicas=1, min_part_hours=1)
         builder.add_dev(
             {
@@ -100,31 +105,36 @@ def main() -> None:
                 "region": 1,
                 "zone": 1,
                 "ip": "127.0.0.1",
-                "port": each.getsockname()[1],
+                "port": port,
                 "device": "one",
                 "weight": 1,
             }
         )
         builder.rebalance()
         builder.get_ring().save(str(FOLDER / f"{name}.ring.gz"))
-    for name, each in listening.items():
-        settings = write(
-            f"{name}.conf",
-            f"""
-            [DEFAULT]
-            swift_dir = {FOLDER}
-            devices = {FOLDER}/devices
-            mount_check = false
-            disable_fallocate = true
-            [pipeline:main]
-            pipeline = {name}-server
-            [app:{name}-server]
-            use = egg:swift#{name}
-            recon_cache_path = {FOLDER}
-            """,
-        )
-        serve(each, loadapp(settings))
 
+
+def serve_backend(name: str, listening: Any) -> None:
+    settings = write(
+        f"{name}.conf",
+        f"""
+        [DEFAULT]
+        swift_dir = {FOLDER}
+        devices = {FOLDER}/devices
+        mount_check = false
+        disable_fallocate = true
+        [pipeline:main]
+        pipeline = {name}-server
+        [app:{name}-server]
+        use = egg:swift#{name}
+        recon_cache_path = {FOLDER}
+        """,
+    )
+    serve(listening, loadapp(settings))
+
+
+def load_proxy() -> Any:
+    """Return what speaks S3."""
     filters = "".join(
         f"[filter:{name}]\nuse = egg:swift#{name}\n{OPTIONS.get(name, '')}\n" for name in PIPELINE
     )
@@ -148,9 +158,21 @@ def main() -> None:
         environ["swift.cache"] = cache
         return proxy(environ, start_response)
 
+    return with_cache
+
+
+def main() -> None:
+    for name in ("fsync", "fdatasync"):
+        setattr(os, name, lambda _: None)
+    (FOLDER / "devices" / "one").mkdir(parents=True, exist_ok=True)
+    configure()
+    listening = {name: eventlet.listen(("127.0.0.1", 0)) for name in BACKENDS}
+    write_rings({name: port_of(each) for name, each in listening.items()})
+    for name, each in listening.items():
+        serve_backend(name, each)
     front = eventlet.listen(("127.0.0.1", PORT))
-    serve(front, with_cache)
-    sys.stdout.write(f"{front.getsockname()[1]}\n")
+    serve(front, load_proxy())
+    sys.stdout.write(f"{port_of(front)}\n")
     sys.stdout.flush()
     eventlet.tpool.execute(sys.stdin.buffer.read)
 
