@@ -15,9 +15,9 @@ from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import blob_data, contents, mirroring, new_objects
 from gateway.objects.bringing import Bringing, Brought, Wanted
+from gateway.objects.keeping import unknown_bucket
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
-from gateway.objects.several import unknown_bucket
 from gateway.threads import off_loop
 
 

@@ -12,7 +12,7 @@ from gateway.database.pool import Database
 from gateway.database.transaction import Transaction
 from gateway.errors import Refused, UserFailure
 from gateway.limits import Limits
-from gateway.objects import adding, new_blobs, new_objects, several
+from gateway.objects import adding, keeping, new_blobs, new_objects
 from gateway.objects.new_objects import GivenObject
 from gateway.planner.along import FindReading
 from gateway.planner.rows import Rows
@@ -52,11 +52,11 @@ async def create_object(
     bucket_id = given.bucket_id
     bucket = await holding.share(tx, bucket_id)
     if bucket is None:
-        raise several.unknown_bucket(bucket_id)
+        raise keeping.unknown_bucket(bucket_id)
     bucket.require_open(("bucketId",))
     (given,) = await new_objects.with_uploads(tx, [given])
     if bucket.unique_key is not None:
-        kept, hashes = await several.keep_one(tx, store, limits, given, bucket)
+        kept, hashes = await keeping.keep_one(tx, store, limits, given, bucket)
         return Created(*kept, hashes)
     # Not on the event loop: 10 MiB of structured data take seconds to become canonical.
     new = await off_loop(

@@ -15,12 +15,12 @@ from gateway.errors import Refused, UserFailure
 from gateway.idempotency.answers import Replayed
 from gateway.idempotency.items import each_once
 from gateway.mutation import bulk_mutation, mutation
-from gateway.objects import ahead, creating, deleting, patching, several
+from gateway.objects import ahead, creating, deleting, keeping, patching
 from gateway.objects.bringing import Bringing
 from gateway.objects.inputs import CreateBlobInput, CreateObjectInput, PatchObjectInput
+from gateway.objects.keeping import Outcome
 from gateway.objects.new_blobs import GivenBlob
 from gateway.objects.new_objects import GivenObject
-from gateway.objects.several import Outcome
 from gateway.objects.types import BulkObjectPayload, ObjectPayload
 from gateway.payloads import DeletePayload
 from gateway.planner.along import find_reading_of
@@ -94,7 +94,7 @@ class ObjectMutations:
             return found
 
         async def keep(tx: Transaction, fit: list[CreateObjectInput]) -> list[Outcome]:
-            kept = await several.keep_objects(
+            kept = await keeping.keep_objects(
                 tx,
                 context.blobs,
                 context.limits,

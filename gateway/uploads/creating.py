@@ -20,8 +20,8 @@ from gateway.gathering import Gathering
 from gateway.limits import Limits
 from gateway.objects import contents
 from gateway.objects.filenames import check_filename
+from gateway.objects.keeping import unknown_bucket
 from gateway.objects.mime_types import check_mime_type
-from gateway.objects.several import unknown_bucket
 from gateway.uploads.parts import part_size
 from gateway.uploads.standing import USABLE_S
 from gateway.uploads.tables import UploadRow
