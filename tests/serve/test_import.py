@@ -325,6 +325,9 @@ async def test_an_import_goes_on_after_its_gateway_was_killed_while_it_confirmed
                 while not await count_waiting(holder):
                     pass
             gateway.end(signal.SIGKILL)
+            assert process.stderr is not None
+            assert process.stderr.readline().endswith("; trying again\n")
+            process.send_signal(signal.SIGINT)  # it would try for some seconds
             process.communicate(timeout=DEADLINE_S)
         holder.terminate()
 
