@@ -54,75 +54,60 @@ if wanted := os.environ.pop("GATEWAY_TEST_POSTGRES", ""):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What a number says: how much of something random there is, or from which seed it goes.
+_NUMBERS = {
+    "--differential-checks": (
+        300,
+        "how many random reads to compare with the reference (a nightly run: 10000)",
+    ),
+    "--differential-seed": (1, "the seed of the rows and the first read"),
+    "--kills": (
+        4,
+        "how often to kill a gateway that is at work, on each store (a nightly run: 50)",
+    ),
+    "--event-schedules": (
+        5,
+        "how many random schedules of writers to sequence (a nightly run: 1000)",
+    ),
+    "--random-documents": (
+        300,
+        "how many random documents to send by HTTP (a nightly run: 20000)",
+    ),
+    "--random-seed": (1, "the seed of the random documents"),
+    "--schemathesis-examples": (
+        4,
+        "how often schemathesis asks for each field (a nightly run: 300)",
+    ),
+    "--tenant-steps": (
+        150,
+        "how often a tenant asks or changes something beside a neighbour (nightly: 10000)",
+    ),
+    "--tenant-seed": (1, "the seed of both tenants' rows and of the steps"),
+    "--outages": (
+        1,
+        "how often to take PostgreSQL and S3 from a gateway in each way (a nightly run: 10)",
+    ),
+    "--watched-objects": (
+        60,
+        "how many objects to move while a watched gateway is killed (a nightly run: 1000)",
+    ),
+    "--strikes": (
+        3,
+        "how often to kill gateways and PostgreSQL beneath subscribers (a nightly run: 500)",
+    ),
+    "--storm-seed": (1, "the seed of all that storms do"),
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-cases", action="store_true", help="write the SQL of tests/planner/cases anew"
     )
     parser.addoption(
-        "--differential-checks",
-        type=int,
-        default=300,
-        help="how many random reads to compare with the reference (a nightly run: 10000)",
-    )
-    parser.addoption(
-        "--differential-seed", type=int, default=1, help="the seed of the rows and the first read"
-    )
-    parser.addoption(
-        "--kills",
-        type=int,
-        default=4,
-        help="how often to kill a gateway that is at work, on each store (a nightly run: 50)",
-    )
-    parser.addoption(
-        "--event-schedules",
-        type=int,
-        default=5,
-        help="how many random schedules of writers to sequence (a nightly run: 1000)",
-    )
-    parser.addoption(
-        "--random-documents",
-        type=int,
-        default=300,
-        help="how many random documents to send by HTTP (a nightly run: 20000)",
-    )
-    parser.addoption("--random-seed", type=int, default=1, help="the seed of the random documents")
-    parser.addoption(
-        "--schemathesis-examples",
-        type=int,
-        default=4,
-        help="how often schemathesis asks for each field (a nightly run: 300)",
-    )
-    parser.addoption(
-        "--tenant-steps",
-        type=int,
-        default=150,
-        help="how often a tenant asks or changes something beside a neighbour (nightly: 10000)",
-    )
-    parser.addoption(
-        "--tenant-seed", type=int, default=1, help="the seed of both tenants' rows and of the steps"
-    )
-    parser.addoption(
-        "--outages",
-        type=int,
-        default=1,
-        help="how often to take PostgreSQL and S3 from a gateway in each way (a nightly run: 10)",
-    )
-    parser.addoption(
-        "--watched-objects",
-        type=int,
-        default=60,
-        help="how many objects to move while a watched gateway is killed (a nightly run: 1000)",
-    )
-    parser.addoption(
-        "--strikes",
-        type=int,
-        default=3,
-        help="how often to kill gateways and PostgreSQL beneath subscribers (a nightly run: 500)",
-    )
-    parser.addoption("--storm-seed", type=int, default=1, help="the seed of all that storms do")
-    parser.addoption(
         "--all-faults", action="store_true", help="seed every fault into the planner, not a few"
     )
+    for name, (default, what) in _NUMBERS.items():
+        parser.addoption(name, type=int, default=default, help=what)
 
 
 def pytest_collection_finish() -> None:
