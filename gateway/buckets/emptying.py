@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, delete, exists, select
+from sqlalchemy import Text, bindparam, delete, exists, select
 from sqlalchemy.orm import aliased
 
 from gateway.buckets.tables import BucketRow
 from gateway.database.transaction import Transaction
-from gateway.documents.tables import DocumentBlobRow, DocumentRow
+from gateway.documents.deleting import remove_documents
+from gateway.documents.tables import DocumentRow
 from gateway.enums import Status
-from gateway.objects import deleting
+from gateway.objects.deleting import remove_objects
 from gateway.objects.tables import ObjectRow
 
 OBJECTS_AT_A_TIME = 500
@@ -17,7 +18,6 @@ DOCUMENTS_AT_A_TIME = 2000
 
 _NAMESPACE_ID = bindparam("namespace_id", type_=Text)
 _BUCKET_ID = bindparam("bucket_id", type_=Text)
-_IDS = bindparam("ids", type_=ARRAY(Text))
 
 _FIND = select(BucketRow.id).where(
     BucketRow.namespace_id == _NAMESPACE_ID, BucketRow.status == Status.IN_PROGRESS
@@ -42,18 +42,6 @@ _FIND_LEAVES = (
     .order_by(DocumentRow.id.desc())  # younger ones are seldom the source of others
     .limit(bindparam("most"))
     .with_for_update(of=DocumentRow)
-)
-_FIND_HASHES = (
-    select(DocumentBlobRow.hash)
-    .distinct()
-    .where(
-        DocumentBlobRow.namespace_id == _NAMESPACE_ID,
-        DocumentBlobRow.document_id == any_(_IDS),
-        DocumentBlobRow.has_bytes,
-    )
-)
-_REMOVE_DOCUMENTS = delete(DocumentRow).where(
-    DocumentRow.namespace_id == _NAMESPACE_ID, DocumentRow.id == any_(_IDS)
 )
 _FIND_OBJECTS = (
     select(ObjectRow.id)
@@ -82,16 +70,9 @@ async def remove_some(tx: Transaction, bucket_id: str) -> list[str] | None:
     # Documents by themselves, since nobody knows how many an object has, and from the leaves up.
     leaves = await tx.rows(_FIND_LEAVES, most=DOCUMENTS_AT_A_TIME, **mine)
     if leaves:
-        return await _remove_documents(tx, [row["id"] for row in leaves])
+        return (await remove_documents(tx, [row["id"] for row in leaves])).hashes
     objects = await tx.rows(_FIND_OBJECTS, most=OBJECTS_AT_A_TIME, **mine)
     if objects:
-        return (await deleting.remove_objects(tx, [row["id"] for row in objects])).hashes
+        return (await remove_objects(tx, [row["id"] for row in objects])).hashes
     await tx.run(_REMOVE, **mine)
     return []
-
-
-async def _remove_documents(tx: Transaction, ids: list[str]) -> list[str]:
-    which = {"namespace_id": tx.namespace_id, "ids": ids}
-    hashes = [row["hash"] for row in await tx.rows(_FIND_HASHES, **which)]
-    await tx.run(_REMOVE_DOCUMENTS, **which)
-    return hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, delete, select
@@ -81,6 +82,15 @@ async def delete_document(tx: Transaction, *, id: str) -> Removed:
         rows = await tx.rows(_LOCK_CHILDREN, namespace_id=tx.namespace_id, ids=level)
         level = [row["id"] for row in rows]
         found = found + level
-    those = {"namespace_id": tx.namespace_id, "ids": found}
+    return await remove_documents(tx, found)
+
+
+async def remove_documents(tx: Transaction, ids: Sequence[str]) -> Removed:
+    """Remove documents from which nothing derives but others of them, and their artifacts.
+
+    Args:
+        ids: Of rows that the caller has locked.
+    """
+    those = {"namespace_id": tx.namespace_id, "ids": ids}
     hashes = [row["hash"] for row in await tx.rows(_FIND_HASHES, **those)]
     return Removed(await tx.run(_REMOVE, **those), hashes)
