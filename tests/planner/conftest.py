@@ -171,6 +171,19 @@ async def _fill(connection: asyncpg.Connection, namespace: str, name: str) -> No
             bucket,
             bucket_name,
         )
+    await _fill_objects(connection, namespace, name)
+    await _fill_collections(connection, namespace, name)
+    for frame in (1, 2):
+        await _document(connection, namespace, an_id("doc", frame), FRAMES)
+        for scene in (frame * 10 + 1, frame * 10 + 2):
+            parent = (an_id("doc", frame), FRAMES)
+            await _document(connection, namespace, an_id("doc", scene), SCENES, parent)
+            face = an_id("doc", scene * 10 + 1)
+            await _document(connection, namespace, face, FACES, (an_id("doc", scene), SCENES))
+
+
+async def _fill_objects(connection: asyncpg.Connection, namespace: str, name: str) -> None:
+    """Write five objects with two blobs each, of which the first alone has bytes."""
     for number, object_id in enumerate(OBJECTS, 1):
         await connection.execute(
             "INSERT INTO objects"
@@ -203,6 +216,10 @@ async def _fill(connection: asyncpg.Connection, namespace: str, name: str) -> No
                 position == 0,
                 f"{name}.png",
             )
+
+
+async def _fill_collections(connection: asyncpg.Connection, namespace: str, name: str) -> None:
+    """Write three collections, each fed by the one before it."""
     for collection, title in ((FRAMES, "frames"), (SCENES, "scenes"), (FACES, "faces")):
         await connection.execute(
             "INSERT INTO collections (namespace_id, id, collection_name, source_type,"
@@ -224,13 +241,6 @@ async def _fill(connection: asyncpg.Connection, namespace: str, name: str) -> No
             collection,
             *source,
         )
-    for frame in (1, 2):
-        await _document(connection, namespace, an_id("doc", frame), FRAMES)
-        for scene in (frame * 10 + 1, frame * 10 + 2):
-            parent = (an_id("doc", frame), FRAMES)
-            await _document(connection, namespace, an_id("doc", scene), SCENES, parent)
-            face = an_id("doc", scene * 10 + 1)
-            await _document(connection, namespace, face, FACES, (an_id("doc", scene), SCENES))
 
 
 async def _document(
