@@ -43,7 +43,7 @@ from gateway.rates.shared import SharedBuckets
 from gateway.schema import GatewaySchema, make_schema
 from gateway.setting_texts import read_networks, read_origins
 from gateway.settings import InvalidSetting, Settings
-from gateway.tasks import end
+from gateway.tasks import end, go_on
 
 if TYPE_CHECKING:  # its packages may be missing
     from gateway.observing.tracing import Tracing
@@ -151,13 +151,13 @@ class Parts:
     async def at_work(self) -> AsyncIterator[None]:
         """Work in the background inside the block."""
         works = [
-            each.run() for each in (self._housekeeper, self._sequencer, self._hub, self._key_watch)
+            each.run for each in (self._housekeeper, self._sequencer, self._hub, self._key_watch)
         ]
         if isinstance(self._rates, SharedBuckets):
-            works.append(self._rates.run())
+            works.append(self._rates.run)
         if self._broker is not None:
-            works.append(self._broker.run())
-        tasks = [asyncio.create_task(each) for each in works]
+            works.append(self._broker.run)
+        tasks = [asyncio.create_task(go_on(each)) for each in works]
         try:
             yield
         finally:

@@ -20,7 +20,7 @@ from gateway.events.known_log import KnownLog
 from gateway.events.log import Event, LogRow
 from gateway.events.streams.all_streams import Streams
 from gateway.events.tailer import Tailer
-from gateway.tasks import end
+from gateway.tasks import end, go_on
 
 if TYPE_CHECKING:  # its package may be missing
     from gateway.events.broker.nats import Broker
@@ -69,7 +69,7 @@ class Hub:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        tailing = asyncio.create_task(self._tailer.run())
+        tailing = asyncio.create_task(go_on(self._tailer.run))
         try:
             await self._check_streams()
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gateway import tasks
 from gateway.database import migrate
 from gateway.database.embedded.options import TESTING
 from gateway.database.embedded.server import open_postgres
@@ -24,6 +25,7 @@ from gateway.events.log import LogReader
 from gateway.events.sequencer import Sequencer
 from gateway.events.streams import making
 from gateway.events.streams.stream import Stream
+from gateway.events.tailer import Tailer
 from gateway.planner.reader import Reader
 from tests.conftest import lent_folder
 from tests.events.following import Gateway, Sink, gateway_on
@@ -187,6 +189,32 @@ async def test_a_stream_that_cannot_be_ended_leaves_no_other_waiting(
     again = await gateway.follow()
     await world.touch_now(OBJECTS[4])
     await again.until_events(1)
+
+
+async def test_a_fault_that_ends_the_tailer_is_not_the_end_of_following(
+    database: Database,
+    tmp_path: Path,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run, is_faulty = Tailer.run, True
+
+    async def run_faultily(self: Tailer) -> None:
+        nonlocal is_faulty
+        if is_faulty:
+            is_faulty = False
+            raise ZeroDivisionError
+        await run(self)
+
+    monkeypatch.setattr(Tailer, "run", run_faultily)
+    monkeypatch.setattr(tasks, "AGAIN_AFTER_S", 0.01)
+    async with gateway_on(database, tmp_path) as gateway:
+        sink = await gateway.follow()
+        await world.touch_now(OBJECTS[1])
+
+        await sink.until_events(1)
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_message_that_cannot_be_made_ends_the_stream_and_no_other(

@@ -14,7 +14,9 @@ import asyncpg
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
+from gateway import tasks
 from gateway.database.pool import Database
+from gateway.http.live.key_watch import KeyWatch
 from gateway.http.live.rules import LiveRules
 from gateway.http.requests import Asked
 from gateway.http.sockets.connection import Connection
@@ -181,6 +183,29 @@ async def test_a_connection_that_cannot_be_ended_keeps_no_others_open(
             await served.post({"query": REVOKE % keys[1][0]})
 
             assert await closing(other) == ENDED
+
+
+async def test_keys_are_watched_on_when_a_fault_has_ended_that(
+    serving: Serving, told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, is_faulty = KeyWatch.run, True
+
+    async def run_faultily(self: KeyWatch) -> None:
+        nonlocal is_faulty
+        if is_faulty:
+            is_faulty = False
+            raise ZeroDivisionError
+        await run(self)
+
+    monkeypatch.setattr(KeyWatch, "run", run_faultily)
+    monkeypatch.setattr(tasks, "AGAIN_AFTER_S", 0.01)
+    async with serving(Settings(), follows=told, live_rules=SELDOM) as served:
+        key_id, headers = await create_key(served)
+        async with opened(served, told, headers) as ws:
+            await served.post({"query": REVOKE % key_id})
+
+            assert await closing(ws) == ENDED
+    assert "ZeroDivisionError" in caplog.text
 
 
 # clients that are gone
