@@ -209,7 +209,7 @@ async def test_a_fault_that_ends_the_tailer_is_not_the_end_of_following(
 
     monkeypatch.setattr(Tailer, "run", run_faultily)
     monkeypatch.setattr(tasks, "AGAIN_AFTER_S", 0.01)
-    async with gateway_on(database, tmp_path) as gateway:
+    async with gateway_on(database, tmp_path) as gateway, asyncio.timeout(20):
         sink = await gateway.follow()
         await world.touch_now(OBJECTS[1])
 
