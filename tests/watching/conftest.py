@@ -75,10 +75,10 @@ class Place:
     _buckets: Iterator[int] = field(default_factory=count)
 
     @contextmanager
-    def serving(self) -> Iterator[Gateway]:
+    def serving(self, **settings: str) -> Iterator[Gateway]:
         """Run the gateway, at the address that it had before."""
         port = str(urlsplit(self.url).port) if self.gateway else "0"
-        variables = {"GATEWAY_DATABASE_URL": self.database_url}
+        variables = {"GATEWAY_DATABASE_URL": self.database_url, **settings}
         with serving(self.folder / "state", "--port", port, variables=variables) as self.gateway:
             yield self.gateway
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -26,7 +27,15 @@ def tell(what: Any) -> None:
     print(json.dumps(what), flush=True)  # noqa: T201 - what it is for
 
 
+class Told(logging.Handler):
+    """Tells of what is logged, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell({"error": record.getMessage()})
+
+
 async def main() -> None:
+    logging.getLogger().addHandler(Told())
     sys.path.insert(0, FOLDER)
     follow = importlib.import_module("follow").follow
     start = os.environ.get("START")

@@ -23,7 +23,7 @@ from tests.node import node as node  # the fixture
 from tests.serve.gateways import environment, until
 
 from .clients import Client
-from .conftest import NAMESPACE, Event, Place
+from .conftest import NAMESPACE, Event, Place, watching
 from .moving import MOVES, check, moved_through_kills
 from .network import Network
 
@@ -133,6 +133,33 @@ def test_tells_what_is_refused(place: Place, kind: str, bucket_name: str) -> Non
         until(lambda: len(client.told) == 2, "the error is told")
 
         assert "after is no event cursor of this namespace" in client.told[1]["error"]
+
+
+# graphql-sse tries again by itself, and tells nobody.
+@pytest.mark.parametrize("kind", ["sockets", "python"])
+def test_comes_again_where_its_key_has_too_much_open(
+    mortal: Place, kind: str, bucket_name: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "sockets":
+        request.getfixturevalue("node")
+    with mortal.serving(GATEWAY_MAX_SUBSCRIPTIONS_PER_KEY="1"):
+        bucket_id = mortal.create_bucket(bucket_name)
+        start = mortal.cursor()
+        with watching(mortal, "--after", start) as other:
+            mortal.create_objects(bucket_id, 1)
+            other.until_told(1)
+            with following(kind, mortal, bucket_id) as client:
+                _, refused = until(
+                    lambda: len(client.told) > 1 and client.told[:2], "it is refused"
+                )
+                other.close()
+                # What is made before the state is read again is no event.
+                until(lambda: kind == "python" or len(client.reads) > 1, "it comes again")
+                (second,) = mortal.create_objects(bucket_id, 1)
+                events = client.until_told(1)
+
+    assert "1 subscriptions; the most is 1" in refused["error"]
+    assert [each["nodeId"] for each in events] == [second]
 
 
 def test_reads_again_where_that_fails(place: Place, kind: str, bucket_name: str) -> None:
