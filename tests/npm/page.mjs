@@ -1,10 +1,12 @@
 // Runs an operation in GraphiQL, in a browser; what its list of events shows, as lines of
-// JSON. A line of input stops it and runs it again; the end of the input is the end.
+// JSON. A line of input stops it, loads the page anew and runs it again; the end of the input is
+// the end.
 import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const { CHROMIUM, PAGE_URL, PAGE_HEADERS, OPERATION, IS_OFFLINE, PICTURE } = process.env;
 const [, key] = JSON.parse(PAGE_HEADERS).Authorization.split(" ");
+const LONG = `# ${"no address is as long ".repeat(500)}`;
 const packages = new URL("node_modules/", import.meta.url);
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
@@ -37,17 +39,38 @@ if (IS_OFFLINE) {
   await page.locator("section[aria-label=Headers] .CodeMirror:visible").click();
   await page.keyboard.press("Control+A");
   await page.keyboard.insertText(PAGE_HEADERS);
+  await execute();
+}
+
+// Twice in one moment, as a key does that is held down.
+async function execute() {
   await page.getByRole("button", { name: "Show Events" }).click();
-  await page.getByRole("button", { name: "Execute query" }).click();
+  const button = page.getByRole("button", { name: "Execute query" });
+  await button.evaluate((each) => (each.click(), each.click()));
+}
+
+async function executeAgain() {
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await page.locator(".graphiql-query-editor .CodeMirror").click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.insertText(LONG);
+  const isKept = (texts) =>
+    texts.every((each) => sessionStorage.getItem("graphiql:tabState").includes(each));
+  await page.waitForFunction(isKept, [key, LONG]);
+  for (let time = 0; time < 2; time += 1) {
+    await page.reload();
+    await page.locator("section[aria-label=Headers] .CodeMirror:visible").waitFor();
+  }
+  await execute();
 }
 
 let isWanted = true;
-process.stdin.on("data", async () => {
-  await page.getByRole("button", { name: "Stop query" }).click();
-  await page.getByRole("button", { name: "Execute query" }).click();
-});
+let isWantedAgain = false;
+process.stdin.on("data", () => (isWantedAgain = true));
 process.stdin.on("end", () => (isWanted = false));
 for (let told = 0; isWanted; ) {
+  if (isWantedAgain) await executeAgain();
+  isWantedAgain = false;
   const lines = await page.locator(".events li").allTextContents();
   if (lines.length < told) told = 0; // the operation runs anew
   for (const line of lines.slice(told)) tell(JSON.parse(line));

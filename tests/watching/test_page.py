@@ -64,7 +64,7 @@ class Page(Client):
         return sum("replaying" in each for each in self.told)
 
     def run_again(self) -> None:
-        """Press the button that stops the subscription, then the one that begins it."""
+        """Stop the subscription, load the page anew, and begin it."""
         assert self._process.stdin is not None
         before = self.runs
         self._process.stdin.write(b"again\n")
