@@ -145,7 +145,9 @@ class Lender:
 
     async def _wait(self) -> Connection | None:
         if len(self._waiting) >= self._most_waiting:
-            raise QueueFull
+            self._waiting = deque(each for each in self._waiting if not each.done())
+            if len(self._waiting) >= self._most_waiting:
+                raise QueueFull
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._patience.begin(waiter)

@@ -167,6 +167,19 @@ async def test_no_more_wait_than_may(postgres_url: str) -> None:
         assert database.outages == {"queue": 1}
 
 
+async def test_who_waits_no_more_keeps_nobody_from_waiting(postgres_url: str) -> None:
+    async with open_database(postgres_url, size=1, most_waiting=1) as database:
+        async with database.connection():
+            gone = asyncio.create_task(database.value("SELECT 1", []))
+            await asyncio.sleep(0)
+            gone.cancel()
+            await asyncio.wait([gone])
+            waiting = asyncio.create_task(database.value("SELECT 2", []))
+            await asyncio.sleep(0)
+
+        assert await waiting == 2
+
+
 async def test_giving_up_ends_every_wait(small: Database) -> None:
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(given_up(small)) for _ in range(5)]
