@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
-const { CHROMIUM, PAGE_URL, PAGE_HEADERS, OPERATION, IS_OFFLINE, PICTURE } = process.env;
+const { CHROMIUM, PAGE_URL, PAGE_HEADERS, OPERATION, IS_OFFLINE, IS_AWAY, PICTURE } = process.env;
 const [, key] = JSON.parse(PAGE_HEADERS).Authorization.split(" ");
 const LONG = `# ${"no address is as long ".repeat(500)}`;
 const packages = new URL("node_modules/", import.meta.url);
@@ -20,6 +20,9 @@ async function fromPackage(route) {
     headers: { "Access-Control-Allow-Origin": "*" },
   });
 }
+
+const byProxy = (route) =>
+  route.fulfill({ status: 503, contentType: "text/html", body: "<html>Come later</html>" });
 
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
 const page = await browser.newPage({ viewport: { width: 1400, height: 850 } });
@@ -39,6 +42,7 @@ if (IS_OFFLINE) {
   await page.locator("section[aria-label=Headers] .CodeMirror:visible").click();
   await page.keyboard.press("Control+A");
   await page.keyboard.insertText(PAGE_HEADERS);
+  if (IS_AWAY) await page.route(PAGE_URL, byProxy);
   await execute();
 }
 

@@ -74,16 +74,20 @@ class Page(Client):
 
 @contextmanager
 def opened(
-    chromium: Path, node: Path, place: Place, operation: str, *, is_offline: bool = False
+    chromium: Path, node: Path, place: Place, operation: str, **is_so: bool
 ) -> Iterator[Page]:
-    """Open the page and have it run an operation."""
+    """Open the page and have it run an operation.
+
+    Args:
+        is_so: ``is_offline``: it reaches no host but the gateway. ``is_away``: a proxy answers.
+    """
     headers = {"Authorization": f"Bearer {place.key}", "X-Namespace": NAMESPACE}
     told = {
         "CHROMIUM": str(chromium),
         "PAGE_URL": f"{place.url}/graphql",
         "PAGE_HEADERS": json.dumps(headers),
         "OPERATION": operation,
-        **({"IS_OFFLINE": "true"} if is_offline else {}),
+        **{name.upper(): "true" for name in is_so if is_so[name]},
     }
     with lent_folder() as folder:
         output = folder / "told"
@@ -151,6 +155,13 @@ def test_says_what_is_refused(place: Place, chromium: Path, node: Path) -> None:
         ((error,),) = until(lambda: [each["errors"] for each in page.told], "it is refused")
 
     assert "nothing here has the id 'obj_1'" in error["message"]
+
+
+def test_says_that_others_answer(place: Place, chromium: Path, node: Path) -> None:
+    with opened(chromium, node, place, EVENTS, is_away=True) as page:
+        ((error,),) = until(lambda: [each["errors"] for each in page.told], "it is refused")
+
+    assert "503" in error["message"]
 
 
 def test_says_where_its_files_come_from(place: Place, chromium: Path, node: Path) -> None:

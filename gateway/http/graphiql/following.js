@@ -36,7 +36,10 @@ async function* resultsOf(address, asked, headers, stopped) {
       return;
     } catch (error) {
       if (stopped.aborted) return;
-      if (!place.hasBegun) throw error;
+      if (!place.hasBegun) {
+        yield { errors: [{ message: error.message }] };
+        return;
+      }
     }
     if (tries === 0) yield { errors: [{ message: AWAY }] };
     await pause(tries);
@@ -64,9 +67,11 @@ async function* attempt(address, asked, headers, stopped, place) {
       },
       signal: AbortSignal.any([stopped, silence.signal]),
     });
-    if (!answer.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+    const type = answer.headers.get("Content-Type") ?? "";
+    if (!type.startsWith("text/event-stream")) {
       const mayComeAgain = answer.status === 429 || answer.status >= 500;
-      if (mayComeAgain && place.hasBegun) throw new Error(`the answer is ${answer.status}`);
+      if ((mayComeAgain && place.hasBegun) || !type.includes("json"))
+        throw new Error(`The answer has the status ${answer.status}, and is not the gateway's.`);
       yield await answer.json();
       return;
     }
